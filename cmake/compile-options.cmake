@@ -1,0 +1,28 @@
+# Warnings and sanitizers of every target, as one interface library.
+# Nothing here or elsewhere may pass -ffast-math: at link time it makes a shared library switch the whole process to
+# flush-to-zero.
+find_package(Threads REQUIRED)
+
+add_library(lpreg_options INTERFACE)
+target_link_libraries(lpreg_options INTERFACE Threads::Threads)
+
+set(host_language "$<COMPILE_LANGUAGE:C,CXX>")
+foreach(warning -Wall -Wextra -Wpedantic -Wshadow -Wconversion)
+  target_compile_options(lpreg_options INTERFACE "$<${host_language}:${warning}>")
+endforeach()
+if(LPREG_WERROR)
+  target_compile_options(lpreg_options INTERFACE "$<${host_language}:-Werror>")
+endif()
+
+if(LPREG_SANITIZE)
+  string(REPLACE ";" "," sanitizers "${LPREG_SANITIZE}")
+  target_compile_options(lpreg_options INTERFACE
+    -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(lpreg_options INTERFACE -fsanitize=${sanitizers})
+endif()
+
+# Exports from a shared target the symbols of a version script and nothing else, static libraries' included.
+function(export_only target version_script)
+  target_link_options(${target} PRIVATE "-Wl,--version-script=${version_script}" -Wl,--exclude-libs,ALL)
+  set_target_properties(${target} PROPERTIES LINK_DEPENDS "${version_script}")
+endfunction()

@@ -1,0 +1,52 @@
+# liblpreg.so: all computing code behind one exported symbol.
+file(GLOB engine_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/engine/*.cpp")
+file(GLOB cpu_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/cpu/*.cpp")
+file(GLOB isa_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/cpu/target_*.cpp")
+list(REMOVE_ITEM cpu_sources ${isa_sources})
+
+# Instruction sets in ascending order: of an inline function that several objects carry the linker keeps the first
+# copy, which must be one that every machine can run.
+set(isa_order baseline avx2 avx512)
+set(isa_flags_baseline "")
+set(isa_flags_avx2 -mavx2 -mfma -mf16c)
+set(isa_flags_avx512 ${isa_flags_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl)
+if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  set(isa_order baseline)
+endif()
+
+set(ordered_isa_sources "")
+foreach(isa IN LISTS isa_order)
+  set(source "${PROJECT_SOURCE_DIR}/native/cpu/target_${isa}.cpp")
+  if(source IN_LIST isa_sources)
+    list(APPEND ordered_isa_sources "${source}")
+    # Row kernels may fuse multiply and add; the engine, whose decisions are compared exactly, may not.
+    set_source_files_properties("${source}" PROPERTIES COMPILE_OPTIONS "${isa_flags_${isa}};-ffp-contract=fast")
+  endif()
+endforeach()
+
+add_library(lpreg_objects OBJECT ${engine_sources} ${cpu_sources} ${ordered_isa_sources})
+target_include_directories(lpreg_objects PUBLIC
+  "${PROJECT_SOURCE_DIR}/native" "${PROJECT_SOURCE_DIR}/native/include")
+target_compile_options(lpreg_objects PRIVATE -fno-math-errno -fno-trapping-math -ffp-contract=off)
+target_link_libraries(lpreg_objects PUBLIC lpreg_options ${CMAKE_DL_LIBS})
+
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/package.json")
+file(READ "${PROJECT_SOURCE_DIR}/package.json" package_json)
+string(JSON package_version GET "${package_json}" version)
+set_source_files_properties("${PROJECT_SOURCE_DIR}/native/engine/api.cpp" PROPERTIES
+  COMPILE_DEFINITIONS "LPREG_VERSION=\"${package_version}\"")
+
+add_library(lpreg SHARED)
+target_link_libraries(lpreg PRIVATE lpreg_objects)
+if(TARGET lpreg_cuda)
+  target_link_libraries(lpreg PRIVATE lpreg_cuda)
+endif()
+target_include_directories(lpreg INTERFACE "${PROJECT_SOURCE_DIR}/native/include")
+export_only(lpreg "${PROJECT_SOURCE_DIR}/cmake/lpreg.map")
+if(NOT LPREG_SANITIZE)
+  # The sanitizers' own symbols are found in the executable only.
+  target_link_options(lpreg PRIVATE -Wl,--no-undefined)
+endif()
+set_target_properties(lpreg PROPERTIES
+  LINKER_LANGUAGE CXX
+  LIBRARY_OUTPUT_DIRECTORY "${LPREG_OUTPUT_DIRECTORY}")
