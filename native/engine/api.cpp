@@ -1,0 +1,310 @@
+// The function table of lpreg.h: each entry checks its pointers and hands over to the engine inside guard().
+#include <mutex>
+
+#include "../cpu/dispatch.h"
+#include "context.h"
+#include "failure.h"
+#include "loss.h"
+#include "token_stats.h"
+#include "validate.h"
+
+#ifndef LPREG_VERSION
+#error "the build defines LPREG_VERSION from package.json"
+#endif
+
+namespace lpreg {
+namespace {
+
+constexpr int32_t kMaxThreads = 4096;
+constexpr char kNoCuda[] = "this library was built without CUDA";
+
+template <class T>
+T& deref(T* pointer, const char* name) {
+  if (pointer == nullptr) throw Failure{LPREG_ERR_MISSING, name, -1, "must not be NULL"};
+  return *pointer;
+}
+
+void check_optional(const lpreg_token_outputs* outputs, const lpreg_call* call) {
+  if (outputs != nullptr) check_struct(outputs, "outputs");
+  if (call != nullptr) check_struct(call, "call");
+}
+
+int thread_count(int32_t asked) {
+  if (asked < 0 || asked > kMaxThreads)
+    throw Failure{LPREG_ERR_OPTION, "threads", -1, "must lie in [0, 4096]"};
+  return asked == 0 ? cpu::usable_threads() : asked;
+}
+
+void check_result(const lpreg_loss_result* result) {
+  if (result != nullptr) check_struct(result, "result");
+}
+
+LossCall loss_call(lpreg_context* context, const lpreg_loss_options* options, const lpreg_batch* batch,
+                   void* workspace, size_t bytes, const lpreg_call* call) {
+  return {
+      deref(context, "context"), deref(options, "options"), deref(batch, "batch"), workspace, bytes, call};
+}
+
+RowCall row_call(lpreg_context* context, const lpreg_row_options* options, const lpreg_batch* batch,
+                 const lpreg_call* call) {
+  check_optional(nullptr, call);
+  return {deref(context, "context"), deref(options, "options"), deref(batch, "batch"), call};
+}
+
+// -------------------------------------------------------------------------------------------------------
+// context
+
+lpreg_status context_create(const lpreg_context_options* options, lpreg_context** context,
+                            lpreg_error* error) {
+  return guard(error, [&] {
+    deref(context, "context") = nullptr;
+    check_struct(options, "options");
+    if (options->backend == LPREG_BACKEND_CUDA) {
+      throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "backend", -1, kNoCuda};
+    }
+    if (options->backend < LPREG_BACKEND_AUTO || options->backend > LPREG_BACKEND_CUDA) {
+      throw Failure{LPREG_ERR_TYPE, "backend", -1, "not a value of its enumeration"};
+    }
+    if (cpu::forced_isa_error() != nullptr) {
+      throw Failure{LPREG_ERR_OPTION, "LPREG_ISA", -1, cpu::forced_isa_error()};
+    }
+    *context = new lpreg_context(thread_count(options->threads));
+  });
+}
+
+void context_destroy(lpreg_context* context) { delete context; }
+
+lpreg_status context_set_threads(lpreg_context* context, int32_t threads, lpreg_error* error) {
+  return guard(error, [&] {
+    lpreg_context& target = deref(context, "context");
+    const int count = thread_count(threads);
+    const std::unique_lock<std::shared_mutex> exclusive(target.mutex);
+    target.pool.set_threads(count);
+  });
+}
+
+lpreg_status context_info(const lpreg_context* context, lpreg_context_info* info, lpreg_error* error) {
+  return guard(error, [&] {
+    const lpreg_context& source = deref(context, "context");
+    check_struct(info, "info");
+    const auto lock = source.in_use();
+    info->version = LPREG_VERSION;
+    info->instruction_set = source.kernels.name;
+    info->instruction_sets = cpu::available_instruction_sets();
+    info->cuda_reason = kNoCuda;
+    info->backend = LPREG_BACKEND_CPU;
+    info->threads = source.pool.threads();
+    info->abi_version = LPREG_ABI_VERSION;
+  });
+}
+
+// ---------------------------------------------------------------------------------------------------- whole
+// loss
+
+lpreg_status api_loss_workspace_size(const lpreg_context* context, const lpreg_loss_options* options,
+                                     const lpreg_batch* batch, size_t* bytes, lpreg_error* error) {
+  return guard(error, [&] {
+    deref(context, "context");
+    deref(bytes, "bytes") = loss_workspace_size(deref(options, "options"), deref(batch, "batch"));
+  });
+}
+
+lpreg_status api_loss_forward(lpreg_context* context, const lpreg_loss_options* options,
+                              const lpreg_batch* batch, void* workspace, size_t workspace_bytes,
+                              const lpreg_token_outputs* outputs, lpreg_loss_result* result,
+                              const lpreg_call* call, lpreg_error* error) {
+  return guard(error, [&] {
+    check_optional(outputs, call);
+    check_result(result);
+    const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
+    const auto lock = run.context.in_use();
+    loss_forward(run, outputs, result);
+  });
+}
+
+lpreg_status api_loss_backward(lpreg_context* context, const lpreg_loss_options* options,
+                               const lpreg_batch* batch, const void* workspace, size_t workspace_bytes,
+                               lpreg_scalar grad_output, const lpreg_matrix* gradient, const lpreg_call* call,
+                               lpreg_error* error) {
+  return guard(error, [&] {
+    check_optional(nullptr, call);
+    // Read only: a backward pass leaves the workspace as it is.
+    void* memory = const_cast<void*>(workspace);
+    const LossCall run = loss_call(context, options, batch, memory, workspace_bytes, call);
+    const auto lock = run.context.in_use();
+    loss_backward(run, grad_output, deref(gradient, "gradient"));
+  });
+}
+
+lpreg_status api_loss_forward_backward(lpreg_context* context, const lpreg_loss_options* options,
+                                       const lpreg_batch* batch, void* workspace, size_t workspace_bytes,
+                                       lpreg_scalar grad_output, const lpreg_matrix* gradient,
+                                       const lpreg_token_outputs* outputs, lpreg_loss_result* result,
+                                       const lpreg_call* call, lpreg_error* error) {
+  return guard(error, [&] {
+    check_optional(outputs, call);
+    check_result(result);
+    const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
+    const auto lock = run.context.in_use();
+    loss_forward_backward(run, grad_output, deref(gradient, "gradient"), outputs, result);
+  });
+}
+
+// --------------------------------------------------------------------------------------------------- scalar
+// stage
+
+lpreg_status api_objective_workspace_size(const lpreg_context* context, const lpreg_loss_options* options,
+                                          const lpreg_batch* batch, size_t* bytes, lpreg_error* error) {
+  return api_loss_workspace_size(context, options, batch, bytes, error);
+}
+
+lpreg_status api_objective(lpreg_context* context, const lpreg_loss_options* options,
+                           const lpreg_batch* batch, const lpreg_token_outputs* tokens, void* workspace,
+                           size_t workspace_bytes, const lpreg_token_outputs* outputs,
+                           lpreg_loss_result* result, const lpreg_call* call, lpreg_error* error) {
+  return guard(error, [&] {
+    check_optional(outputs, call);
+    check_result(result);
+    check_struct(tokens, "tokens");
+    const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
+    objective(run, *tokens, outputs, result);
+  });
+}
+
+// -------------------------------------------------------------------------------------------- per-token
+// operation
+
+lpreg_status api_token_stats(lpreg_context* context, const lpreg_row_options* options,
+                             const lpreg_batch* batch, int32_t non_finite, lpreg_row_state* states,
+                             lpreg_row_state* proxy_states, const lpreg_token_outputs* outputs,
+                             const lpreg_call* call, lpreg_error* error) {
+  return guard(error, [&] {
+    check_optional(outputs, nullptr);
+    const RowCall run = row_call(context, options, batch, call);
+    const auto lock = run.context.in_use();
+    token_stats(run, non_finite, states, proxy_states, outputs);
+  });
+}
+
+lpreg_status api_token_stats_backward(lpreg_context* context, const lpreg_row_options* options,
+                                      const lpreg_batch* batch, const lpreg_row_state* states,
+                                      const lpreg_row_state* proxy_states, const float* d_log_prob,
+                                      const float* d_entropy, const float* d_kl, const lpreg_matrix* gradient,
+                                      const lpreg_call* call, lpreg_error* error) {
+  return guard(error, [&] {
+    const RowCall run = row_call(context, options, batch, call);
+    const auto lock = run.context.in_use();
+    token_stats_backward(run, states, proxy_states, {d_log_prob, d_entropy, d_kl},
+                         deref(gradient, "gradient"));
+  });
+}
+
+lpreg_status api_row_parts(lpreg_context* context, const lpreg_row_options* options, const lpreg_batch* batch,
+                           int64_t vocab_start, int64_t vocab_total, lpreg_row_part* parts,
+                           const lpreg_call* call, lpreg_error* error) {
+  return guard(error, [&] {
+    const RowCall run = row_call(context, options, batch, call);
+    const auto lock = run.context.in_use();
+    row_parts(run, {vocab_start, vocab_total}, &deref(parts, "parts"));
+  });
+}
+
+lpreg_status api_row_parts_merge(const lpreg_row_options* options, int64_t rows, int64_t part_count,
+                                 const lpreg_row_part* parts, lpreg_row_part* merged, lpreg_error* error) {
+  return guard(error, [&] {
+    row_parts_merge(deref(options, "options"), rows, part_count, &deref(parts, "parts"),
+                    &deref(merged, "merged"));
+  });
+}
+
+lpreg_status api_row_kept(lpreg_context* context, const lpreg_row_options* options, const lpreg_batch* batch,
+                          int64_t vocab_start, int64_t vocab_total, const lpreg_row_part* merged,
+                          lpreg_row_kept* kept, const lpreg_call* call, lpreg_error* error) {
+  return guard(error, [&] {
+    const RowCall run = row_call(context, options, batch, call);
+    const auto lock = run.context.in_use();
+    row_kept_sums(run, {vocab_start, vocab_total}, &deref(merged, "merged"), &deref(kept, "kept"));
+  });
+}
+
+lpreg_status api_row_kept_merge(int64_t rows, int64_t part_count, const lpreg_row_kept* kept,
+                                lpreg_row_kept* merged, lpreg_error* error) {
+  return guard(error,
+               [&] { row_kept_merge(rows, part_count, &deref(kept, "kept"), &deref(merged, "merged")); });
+}
+
+lpreg_status api_row_finalize(const lpreg_row_options* options, int64_t rows, int64_t vocab_total,
+                              const uint8_t* mask, const lpreg_row_part* merged, const lpreg_row_kept* kept,
+                              lpreg_row_state* states, lpreg_error* error) {
+  return guard(error, [&] {
+    row_finalize(deref(options, "options"), rows, vocab_total, mask, &deref(merged, "merged"), kept,
+                 &deref(states, "states"));
+  });
+}
+
+lpreg_status api_row_gradient(lpreg_context* context, const lpreg_row_options* options,
+                              const lpreg_batch* batch, int64_t vocab_start, int64_t vocab_total,
+                              const lpreg_row_state* states, const float* d_log_prob, const float* d_entropy,
+                              const float* d_kl, const lpreg_matrix* gradient, const lpreg_call* call,
+                              lpreg_error* error) {
+  return guard(error, [&] {
+    const RowCall run = row_call(context, options, batch, call);
+    const auto lock = run.context.in_use();
+    row_gradient(run, {vocab_start, vocab_total}, &deref(states, "states"), {d_log_prob, d_entropy, d_kl},
+                 deref(gradient, "gradient"));
+  });
+}
+
+// -------------------------------------------------------------------------------------------------------
+// snapshot
+
+lpreg_status api_snapshot_size(lpreg_context* context, const lpreg_row_options* options,
+                               const lpreg_batch* batch, int64_t* entries, const lpreg_call* call,
+                               lpreg_error* error) {
+  return guard(error, [&] {
+    const RowCall run = row_call(context, options, batch, call);
+    const auto lock = run.context.in_use();
+    deref(entries, "entries") = snapshot_size(run);
+  });
+}
+
+lpreg_status api_snapshot_write(lpreg_context* context, const lpreg_row_options* options,
+                                const lpreg_batch* batch, lpreg_snapshot* snapshot, const lpreg_call* call,
+                                lpreg_error* error) {
+  return guard(error, [&] {
+    const RowCall run = row_call(context, options, batch, call);
+    const auto lock = run.context.in_use();
+    snapshot_write(run, snapshot);
+  });
+}
+
+constexpr lpreg_api kApi = {
+    LPREG_ABI_VERSION,
+    context_create,
+    context_destroy,
+    context_set_threads,
+    context_info,
+    api_loss_workspace_size,
+    api_loss_forward,
+    api_loss_backward,
+    api_loss_forward_backward,
+    api_token_stats,
+    api_token_stats_backward,
+    api_objective_workspace_size,
+    api_objective,
+    api_row_parts,
+    api_row_parts_merge,
+    api_row_kept,
+    api_row_kept_merge,
+    api_row_finalize,
+    api_row_gradient,
+    api_snapshot_size,
+    api_snapshot_write,
+};
+
+}  // namespace
+}  // namespace lpreg
+
+extern "C" const lpreg_api* lpreg_get_api(uint32_t abi_version) {
+  return abi_version == LPREG_ABI_VERSION ? &lpreg::kApi : nullptr;
+}

@@ -1,0 +1,20 @@
+// What a caller's context owns: the thread pool, and the row kernels of the chosen instruction set.
+#pragma once
+
+#include <shared_mutex>
+
+#include "../cpu/dispatch.h"
+#include "../cpu/thread_pool.h"
+#include "../include/lpreg.h"
+
+struct lpreg_context {
+  explicit lpreg_context(int threads) : pool(threads), kernels(lpreg::cpu::row_kernels()) {}
+
+  // Calls hold this shared, so that the thread count (and with it the number of scratch slots) cannot change
+  // under them.
+  std::shared_lock<std::shared_mutex> in_use() const { return std::shared_lock<std::shared_mutex>(mutex); }
+
+  lpreg::cpu::ThreadPool pool;
+  const lpreg::cpu::RowKernels& kernels;
+  mutable std::shared_mutex mutex;
+};

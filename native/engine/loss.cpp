@@ -1,0 +1,282 @@
+#include "loss.h"
+
+#include <cmath>
+#include <vector>
+
+#include "objective_stage.h"
+#include "row_gradients.h"
+#include "row_loop.h"
+#include "row_statistics.h"
+#include "validate.h"
+#include "workspace.h"
+
+namespace lpreg {
+namespace {
+
+bool has_proxy_states(const lpreg_loss_options& options) { return options.row.proxy == LPREG_PROXY_OLD; }
+
+bool wants_entropy(const lpreg_loss_options& options, const lpreg_token_outputs* outputs) {
+  const bool asked = outputs != nullptr && outputs->entropy != nullptr;
+  return asked || options.entropy_coef != 0 || options.objective == LPREG_TOP_ENTROPY;
+}
+
+const lpreg_row_state* proxy_state_of(const Workspace& workspace, int64_t row) {
+  return workspace.proxy_states() == nullptr ? nullptr : workspace.proxy_states() + row;
+}
+
+void write_gradient_row(const Workspace& workspace, RowGradients* gradients, int64_t row, double grad_output,
+                        int slot) {
+  gradients->write(row, workspace.states()[row], proxy_state_of(workspace, row),
+                   workspace.coefficients().scaled(row, grad_output), slot);
+}
+
+// The gradient of a finished forward pass.
+void write_gradients(const LossCall& call, const Workspace& workspace, double grad_output,
+                     const lpreg_matrix& gradient) {
+  const BatchView view(call.batch);
+  RowGradients gradients(call.context, call.options.row, view, gradient, 0, view.vocab());
+  for_each_row(
+      call.context, view.rows(), view.vocab(), call.call, LPREG_CONSUMED,
+      [&](int64_t row, int slot) { write_gradient_row(workspace, &gradients, row, grad_output, slot); });
+}
+
+// One evaluation of the whole loss: the passes over the rows, in the order that the objective allows.
+class LossRun {
+ public:
+  LossRun(const LossCall& call, const lpreg_token_outputs* outputs)
+      : call_(call),
+        options_(call.options),
+        view_(call.batch),
+        workspace_(call.workspace, call.workspace_bytes, call.batch.rows, has_proxy_states(call.options)),
+        stage_(options_, view_, outputs, workspace_.coefficients()),
+        has_entropy_(wants_entropy(options_, outputs)),
+        has_kl_(options_.row.proxy == LPREG_PROXY_CURRENT || (outputs != nullptr && outputs->kl != nullptr)),
+        statistics_(call.context, options_.row, view_, has_entropy_) {}
+
+  // Statistics of all rows, then the objective.
+  void forward() {
+    workspace_.begin();
+    for_rows(LPREG_UNTOUCHED, [&](int64_t row, int) { read_row(row); });
+    check_logits(LPREG_UNTOUCHED);
+    stage_.select(workspace_.states());
+    for (int64_t row = 0; row < view_.rows(); ++row) stage_.evaluate(row, workspace_.states()[row]);
+    check_loss(LPREG_UNTOUCHED);
+    workspace_.finish();
+  }
+
+  // Statistics, objective and gradient of each row while it is in the cache: the logits cross memory once.
+  // Where the objective selects over the whole batch, the few rows that it may reach wait for a second pass.
+  void single_pass(double grad_output, const lpreg_matrix& gradient) {
+    workspace_.begin();
+    const bool row_local = is_row_local(options_, call_.batch);
+    if (row_local) {
+      stage_.select(nullptr);
+    } else {
+      stage_.weigh();
+    }
+    std::vector<uint8_t> deferred(row_local ? 0 : static_cast<size_t>(view_.rows()));
+    RowGradients gradients(call_.context, options_.row, view_, gradient, 0, view_.vocab());
+    for_rows(LPREG_CONSUMED, [&](int64_t row, int slot) {
+      read_row(row);
+      if (!row_local && stage_.may_be_selected(row, workspace_.states()[row])) {
+        deferred[static_cast<size_t>(row)] = 1;
+        return;
+      }
+      stage_.evaluate(row, workspace_.states()[row]);
+      write_gradient_row(workspace_, &gradients, row, grad_output, slot);
+    });
+    if (!row_local) write_deferred(deferred, &gradients, grad_output);
+    check_logits(LPREG_CONSUMED);
+    check_loss(LPREG_CONSUMED);
+    workspace_.finish();
+  }
+
+  void backward(double grad_output, const lpreg_matrix& gradient) {
+    write_gradients(call_, workspace_, grad_output, gradient);
+  }
+
+  void summarize(lpreg_loss_result* result) const {
+    if (result != nullptr) *result = stage_.summarize(workspace_.states(), has_entropy_, has_kl_);
+  }
+
+ private:
+  template <class Body>
+  void for_rows(lpreg_output_status status, const Body& body) {
+    for_each_row(call_.context, view_.rows(), view_.vocab(), call_.call, status, body);
+  }
+
+  void read_row(int64_t row) {
+    lpreg_row_state& state = workspace_.states()[row];
+    lpreg_row_state* proxy = workspace_.proxy_states() == nullptr ? nullptr : workspace_.proxy_states() + row;
+    if (proxy != nullptr) *proxy = core::masked_state();
+    if (!view_.valid(row)) {
+      state = core::masked_state();
+      return;
+    }
+    // The full KL can enter the loss only where the advantage is negative.
+    const bool may_regularise = options_.objective == LPREG_LP_REG_PAPER && view_.advantage(row) < 0;
+    state = statistics_.compute(row, has_kl_ || may_regularise, proxy);
+  }
+
+  void write_deferred(const std::vector<uint8_t>& deferred, RowGradients* gradients, double grad_output) {
+    stage_.select(workspace_.states());
+    std::vector<int64_t> rows;
+    for (int64_t row = 0; row < view_.rows(); ++row) {
+      if (deferred[static_cast<size_t>(row)] != 0) rows.push_back(row);
+    }
+    for_each_row(call_.context, static_cast<int64_t>(rows.size()), view_.vocab(), call_.call, LPREG_CONSUMED,
+                 [&](int64_t i, int slot) {
+                   const int64_t row = rows[static_cast<size_t>(i)];
+                   stage_.evaluate(row, workspace_.states()[row]);
+                   write_gradient_row(workspace_, gradients, row, grad_output, slot);
+                 });
+  }
+
+  void check_logits(lpreg_output_status status) const {
+    if (options_.non_finite == LPREG_NON_FINITE_ERROR) {
+      check_states(view_, workspace_.states(), workspace_.proxy_states(), status);
+    }
+  }
+
+  void check_loss(lpreg_output_status status) const {
+    if (options_.non_finite == LPREG_NON_FINITE_PROPAGATE) return;
+    const int64_t row = stage_.first_overflow(workspace_.states());
+    if (row < 0) return;
+    throw Failure{LPREG_ERR_NON_FINITE_LOSS, "logits", row, "the loss or KL of a token is not finite",
+                  status};
+  }
+
+  const LossCall& call_;
+  const lpreg_loss_options& options_;
+  BatchView view_;
+  Workspace workspace_;
+  ObjectiveStage stage_;
+  bool has_entropy_, has_kl_;
+  RowStatistics statistics_;
+};
+
+void check_call(const LossCall& call) {
+  check_loss_options(call.options);
+  check_layout(call.batch);
+}
+
+void check_loss_inputs(const LossCall& call) {
+  check_call(call);
+  const BatchView view(call.batch);
+  check_row_inputs(call.options.row, view, true);
+  check_objective_inputs(call.options, view);
+}
+
+double checked_grad_output(const lpreg_scalar& scalar) {
+  const double value = host_scalar(scalar, 1, "grad_output");
+  if (!std::isfinite(value)) throw Failure{LPREG_ERR_NON_FINITE_INPUT, "grad_output", -1, "must be finite"};
+  return value;
+}
+
+// In place, or where the gradient is scratch, a row may be written before the later ones are known to be
+// finite.
+bool may_write_early(const LossCall& call, const lpreg_matrix& gradient) {
+  if (call.options.check_first != 0) return false;
+  if (call.options.non_finite == LPREG_NON_FINITE_PROPAGATE) return true;
+  const bool scratch = call.call != nullptr && call.call->gradient_is_scratch != 0;
+  return scratch || same_matrix(call.batch, gradient, call.batch.logits);
+}
+
+// The scalar stage's rows: states from the caller's arrays.
+lpreg_row_state state_from_arrays(const lpreg_token_outputs& tokens, int64_t row) {
+  const auto value = [row](const float* array) {
+    return array == nullptr ? 0.0 : static_cast<double>(array[row]);
+  };
+  lpreg_row_state state = core::masked_state();
+  state.flags = 0;
+  state.log_prob = value(tokens.log_prob);
+  state.entropy = value(tokens.entropy);
+  state.log_kept_mass = value(tokens.log_kept_mass);
+  state.proxy_log_prob = value(tokens.proxy_log_prob);
+  state.kl = value(tokens.kl);
+  if (state.proxy_log_prob > -core::kInfinity) state.flags |= LPREG_ROW_ACTION_KEPT;
+  if (tokens.action_is_max != nullptr && tokens.action_is_max[row] != 0)
+    state.flags |= LPREG_ROW_ACTION_IS_MAX;
+  return state;
+}
+
+void require_tokens(const lpreg_loss_options& options, const lpreg_token_outputs& tokens) {
+  const auto require = [](const void* array, bool needed, const char* name) {
+    if (needed && array == nullptr) throw Failure{LPREG_ERR_MISSING, name, -1, "this objective needs it"};
+  };
+  const int32_t objective = options.objective;
+  require(tokens.log_prob, true, "log_prob");
+  require(tokens.entropy, options.entropy_coef != 0 || objective == LPREG_TOP_ENTROPY, "entropy");
+  require(tokens.proxy_log_prob, core::is_lp_reg(objective), "proxy_log_prob");
+  require(tokens.kl, objective == LPREG_LP_REG_PAPER, "kl");
+  require(tokens.log_kept_mass, objective == LPREG_LP_REG_PAPER, "log_kept_mass");
+  require(tokens.action_is_max, objective == LPREG_LP_REG_KEPT, "action_is_max");
+}
+
+}  // namespace
+
+size_t loss_workspace_size(const lpreg_loss_options& options, const lpreg_batch& batch) {
+  check_loss_options(options);
+  check_layout(batch);
+  return Workspace::bytes_needed(batch.rows, has_proxy_states(options));
+}
+
+void loss_forward(const LossCall& call, const lpreg_token_outputs* outputs, lpreg_loss_result* result) {
+  check_loss_inputs(call);
+  LossRun run(call, outputs);
+  run.forward();
+  run.summarize(result);
+}
+
+void loss_backward(const LossCall& call, const lpreg_scalar& grad_output, const lpreg_matrix& gradient) {
+  check_call(call);
+  check_row_inputs(call.options.row, BatchView(call.batch), true);
+  check_gradient(call.batch, gradient);
+  const Workspace workspace(call.workspace, call.workspace_bytes, call.batch.rows,
+                            has_proxy_states(call.options));
+  workspace.require_finished();
+  write_gradients(call, workspace, checked_grad_output(grad_output), gradient);
+}
+
+void loss_forward_backward(const LossCall& call, const lpreg_scalar& grad_output,
+                           const lpreg_matrix& gradient, const lpreg_token_outputs* outputs,
+                           lpreg_loss_result* result) {
+  check_loss_inputs(call);
+  check_gradient(call.batch, gradient);
+  const double scale = checked_grad_output(grad_output);
+  LossRun run(call, outputs);
+  const bool one_pass = is_row_local(call.options, call.batch) || is_split(call.options);
+  if (one_pass && may_write_early(call, gradient)) {
+    run.single_pass(scale, gradient);
+  } else {
+    run.forward();
+    run.backward(scale, gradient);
+  }
+  run.summarize(result);
+}
+
+void objective(const LossCall& call, const lpreg_token_outputs& tokens, const lpreg_token_outputs* outputs,
+               lpreg_loss_result* result) {
+  check_call(call);
+  const BatchView view(call.batch);
+  check_mask(call.batch);
+  check_objective_inputs(call.options, view);
+  if (view.rows() > 0) require_tokens(call.options, tokens);
+  check_finite_rows(view, tokens.log_prob, "log_prob");
+  check_finite_rows(view, tokens.entropy, "entropy");
+  Workspace workspace(call.workspace, call.workspace_bytes, call.batch.rows, has_proxy_states(call.options));
+  ObjectiveStage stage(call.options, view, outputs, workspace.coefficients());
+  lpreg_row_state* states = workspace.states();
+  for (int64_t row = 0; row < view.rows(); ++row) {
+    states[row] = view.valid(row) ? state_from_arrays(tokens, row) : core::masked_state();
+  }
+  stage.select(states);
+  for (int64_t row = 0; row < view.rows(); ++row) stage.evaluate(row, states[row]);
+  const int64_t row = stage.first_overflow(states);
+  if (row >= 0 && call.options.non_finite == LPREG_NON_FINITE_ERROR) {
+    throw Failure{LPREG_ERR_NON_FINITE_LOSS, "log_prob", row, "the loss or KL of a token is not finite"};
+  }
+  if (result != nullptr) *result = stage.summarize(states, tokens.entropy != nullptr, tokens.kl != nullptr);
+}
+
+}  // namespace lpreg
