@@ -1,0 +1,106 @@
+// exp(d / unit) for d <= 0, about 1 ulp for every d.
+//
+// exp(d / unit) = 2^k 2^r with k = round(d log2(e) / unit) and |r| <= 1/2. The reduction keeps r to float32 precision
+// however large d is: with fused multiply-add log2(e)/unit is a sum of two floats; without it unit ln(2) is, and its
+// upper part has few enough bits for an exact product with k (Cody and Waite).
+//
+// Results below 2^-125.5 (1.42 times the smallest normal number) are 0, so no subnormal ever slows a sum down. The
+// processor's own flush modes stay off.
+#pragma once
+
+namespace lpreg::cpu {
+namespace {
+
+// Temperatures and caps beyond these bounds act like the bound; in between no constant below is subnormal or infinite.
+constexpr double kSmallestUnit = 0x1p-80;
+constexpr double kLargestUnit = 0x1p80;
+
+LPREG_INLINE double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
+
+class Exp {
+ public:
+  using Float = Lanes::Float;
+
+  // exp(d / unit) = 2 scale 2^r.
+  struct Reduced {
+    Float scale, r;
+  };
+
+  explicit LPREG_INLINE Exp(double unit) {
+    unit = clamp(unit, kSmallestUnit, kLargestUnit);
+    const double per_unit = kLog2E / unit;
+    const float upper = static_cast<float>(per_unit);
+    per_unit_ = Lanes::splat(upper);
+    per_unit_rest_ = Lanes::splat(static_cast<float>(per_unit - static_cast<double>(upper)));
+    const double step = kLn2 * unit;
+    const float exact_step = upper_bits(static_cast<float>(step));
+    step_ = Lanes::splat(exact_step);
+    step_rest_ = Lanes::splat(static_cast<float>(step - static_cast<double>(exact_step)));
+    lowest_ = Lanes::splat(static_cast<float>(kLowestExponent * step));
+  }
+
+  // Replaces -inf and whatever else has e = 0 by a finite d with e = 0. NaN stays.
+  LPREG_INLINE Float finite(Float d) const { return Lanes::max(lowest_, d); }
+
+  // exp(d / unit) of a d that went through finite().
+  LPREG_INLINE Float operator()(Float d) const { return exp(reduce(d)); }
+
+  LPREG_INLINE Reduced reduce(Float d) const {
+    // Adding 1.5 * 2^23 rounds to an integer; adding -kLowestExponent too leaves the biased exponent of 2^(k-1) in the
+    // low bits, which is 0, and so is the float made of it, for k = kLowestExponent.
+    const Float shift = Lanes::splat(0x1.8p23F - static_cast<float>(kLowestExponent));
+    const Float shifted = Lanes::fma(d, per_unit_, shift);
+    const Float k = shifted - shift;
+    const Float scale = Lanes::shift_left_23(shifted);
+    if constexpr (Lanes::kHasFma) {
+      return {scale, Lanes::fma(d, per_unit_rest_, Lanes::fma(d, per_unit_, -k))};
+    } else {
+      return {scale, ((d - k * step_) - k * step_rest_) * per_unit_};
+    }
+  }
+  // Reduces d + rest, where rest is what rounding took from d.
+  LPREG_INLINE Reduced reduce(Float d, Float rest) const {
+    const Reduced upper = reduce(d);
+    return {upper.scale, Lanes::fma(rest, per_unit_, upper.r)};
+  }
+
+  static LPREG_INLINE Float exp(const Reduced& x) {
+    return Lanes::fma(x.r, slope(x.r), Lanes::splat(2.0F)) * x.scale;
+  }
+  // exp - 1, precise near 0.
+  static LPREG_INLINE Float exp_minus_1(const Reduced& x) {
+    const Float exact = x.scale + x.scale - Lanes::splat(1.0F);
+    return Lanes::fma(x.r * slope(x.r), x.scale, exact);
+  }
+
+ private:
+  static constexpr double kLog2E = 1.4426950408889634;
+  static constexpr double kLn2 = 0.6931471805599453;
+  static constexpr int kLowestExponent = -126;
+
+  // 2 (2^r - 1) / r: minimax, with a relative error of 2^r below 7.3e-9.
+  static LPREG_INLINE Float slope(Float r) {
+    Float q = Lanes::splat(0x1.47139ap-12F);
+    q = Lanes::fma(q, r, Lanes::splat(0x1.5f7578p-9F));
+    q = Lanes::fma(q, r, Lanes::splat(0x1.3b27c4p-6F));
+    q = Lanes::fma(q, r, Lanes::splat(0x1.c6aecep-4F));
+    q = Lanes::fma(q, r, Lanes::splat(0x1.ebfbep-2F));
+    return Lanes::fma(q, r, Lanes::splat(0x1.62e43p+0F));
+  }
+
+  // The upper 17 bits of the fraction: times an integer up to 126 still exact in float32.
+  static LPREG_INLINE float upper_bits(float x) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, &x, sizeof bits);
+    bits &= 0xFFFFFF80;
+    __builtin_memcpy(&x, &bits, sizeof x);
+    return x;
+  }
+
+  Float per_unit_, per_unit_rest_;  // log2(e) / unit
+  Float step_, step_rest_;          // unit ln(2); used without fused multiply-add
+  Float lowest_;
+};
+
+}  // namespace
+}  // namespace lpreg::cpu

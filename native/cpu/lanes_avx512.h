@@ -1,0 +1,92 @@
+// Sixteen float32 lanes: AVX-512 F, BW, DQ and VL. See lanes_baseline.h for what each operation promises.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "element.h"
+
+namespace lpreg::cpu {
+namespace {
+
+struct Lanes {
+  using Float = __m512;
+  using Mask = __mmask16;
+  using Count = __m512i;
+  static constexpr int kWidth = 16;
+  static constexpr bool kHasFma = true;
+
+  static LPREG_INLINE Float splat(float x) { return _mm512_set1_ps(x); }
+
+  static LPREG_INLINE Float load(const float* p) { return _mm512_loadu_ps(p); }
+  static LPREG_INLINE Float load(const Float16* p) { return _mm512_cvtph_ps(load_16(p)); }
+  static LPREG_INLINE Float load(const BFloat16* p) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_16(p)), 16));
+  }
+
+  static LPREG_INLINE void store(float* p, Float x) { _mm512_storeu_ps(p, x); }
+  static LPREG_INLINE void store(Float16* p, Float x) {
+    store_16(p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+  // Not vcvtneps2bf16, which flushes subnormals.
+  static LPREG_INLINE void store(BFloat16* p, Float x) {
+    const __m512i bits = _mm512_castps_si512(x);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
+    const Mask is_nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    const __m512i chosen = _mm512_mask_or_epi32(rounded, is_nan, bits, _mm512_set1_epi32(0x400000));
+    store_16(p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(chosen, 16)));
+  }
+
+  static LPREG_INLINE Float fma(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
+  static LPREG_INLINE Float max(Float a, Float b) { return _mm512_max_ps(a, b); }
+  static LPREG_INLINE Float min(Float a, Float b) { return _mm512_min_ps(a, b); }
+  static LPREG_INLINE Float shift_left_23(Float x) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23));
+  }
+
+  static LPREG_INLINE Mask equal(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+  static LPREG_INLINE Mask at_least(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+  static LPREG_INLINE Mask greater(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+  static LPREG_INLINE Mask both(Mask a, Mask b) { return _kand_mask16(a, b); }
+  static LPREG_INLINE Mask either(Mask a, Mask b) { return _kor_mask16(a, b); }
+  static LPREG_INLINE Mask without(Mask a, Mask b) { return _kandn_mask16(b, a); }
+
+  static LPREG_INLINE Float select(Mask m, Float a, Float b) { return _mm512_mask_blend_ps(m, b, a); }
+  static LPREG_INLINE Float zero_unless(Mask m, Float x) { return _mm512_maskz_mov_ps(m, x); }
+  static LPREG_INLINE Float add_where(Float sum, Mask m, Float x) {
+    return _mm512_mask_add_ps(sum, m, sum, x);
+  }
+  static LPREG_INLINE Float add_unless(Float sum, Mask m, Float x) {
+    return _mm512_mask_add_ps(sum, _knot_mask16(m), sum, x);
+  }
+
+  static LPREG_INLINE void add_to(double* totals, Float x) {
+    const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+    const __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1));
+    _mm512_storeu_pd(totals, _mm512_loadu_pd(totals) + low);
+    _mm512_storeu_pd(totals + 8, _mm512_loadu_pd(totals + 8) + high);
+  }
+
+  static LPREG_INLINE Count no_count() { return _mm512_setzero_si512(); }
+  static LPREG_INLINE Count count_where(Count n, Mask m) {
+    return _mm512_mask_add_epi32(n, m, n, _mm512_set1_epi32(1));
+  }
+  static LPREG_INLINE int64_t total(Count n) {
+    int32_t lanes[kWidth];
+    _mm512_storeu_si512(lanes, n);
+    int64_t sum = 0;
+    for (const int32_t lane : lanes) sum += lane;
+    return sum;
+  }
+
+ private:
+  static LPREG_INLINE __m256i load_16(const void* p) {
+    return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+  }
+  static LPREG_INLINE void store_16(void* p, __m256i x) { _mm256_storeu_si256(static_cast<__m256i*>(p), x); }
+};
+
+}  // namespace
+}  // namespace lpreg::cpu

@@ -1,0 +1,141 @@
+// The entry points of one instruction set, written over `Lanes`. Included once by each target_*.cpp, after its lanes.
+//
+// A row is read twice by part and part_and_kept (the second time from the cache), once by everything else; gradient and
+// fill_proxy write once. No standard library here: an inline function of it, compiled for this instruction set, could
+// be shared by the linker with code for older machines.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "element.h"
+#include "row_kernels.h"
+
+// In this order: each uses those before it.
+#include "exp-inl.h"
+#include "distance-inl.h"
+#include "sweep-inl.h"
+#include "statistics-inl.h"
+#include "proxy-inl.h"
+#include "gradient-inl.h"
+
+namespace lpreg::cpu {
+namespace {
+
+template <class T>
+struct Tag {
+  using Type = T;
+};
+template <bool kValue>
+struct Flag {
+  static constexpr bool value = kValue;
+};
+
+// Turn a run-time dtype or flag into a compile-time one: f(Tag<element>) and f(Flag<...>).
+template <class Function>
+LPREG_INLINE auto with_dtype(int32_t dtype, Function f) {
+  if (dtype == LPREG_FLOAT16) return f(Tag<Float16>{});
+  if (dtype == LPREG_BFLOAT16) return f(Tag<BFloat16>{});
+  return f(Tag<float>{});
+}
+template <class Function>
+LPREG_INLINE auto with_flag(bool flag, Function f) {
+  return flag ? f(Flag<true>{}) : f(Flag<false>{});
+}
+
+template <class T>
+LPREG_INLINE const T* elements(RowView row) {
+  return static_cast<const T*>(row.data);
+}
+
+// Calls f(elements, softcap flag) for a row.
+template <class Function>
+LPREG_INLINE auto with_row(RowView row, const ExpParams& params, Function f) {
+  return with_dtype(row.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::Type;
+    return with_flag(params.softcap != 0.0, [&](auto softcap) { return f(elements<T>(row), softcap); });
+  });
+}
+
+void part_of_row(RowView row, ExpParams params, bool want_moment, bool want_raw, lpreg_row_part* part) {
+  with_row(row, params, [&](auto* data, auto softcap) {
+    with_flag(want_moment, [&](auto moment) {
+      with_flag(want_raw, [&](auto raw) {
+        constexpr unsigned kWanted = (moment.value ? kMoment : 0U) | (raw.value ? kRaw : 0U);
+        const float max = maximum(data, row.count);
+        const auto sums = statistics<softcap.value, kWanted>(data, row.count, params, max, 0.0F);
+        write_part(sums, params, max, sums.rest.total(), part);
+      });
+    });
+  });
+}
+
+void kept_of_row(RowView row, ExpParams params, float max, float cut, bool want_linear, lpreg_row_kept* kept) {
+  with_row(row, params, [&](auto* data, auto softcap) {
+    with_flag(want_linear, [&](auto linear) {
+      constexpr unsigned kWanted = kKept | (linear.value ? kLinear : 0);
+      const auto sums = statistics<softcap.value, kWanted>(data, row.count, params, max, cut);
+      write_kept(sums, params, kept);
+    });
+  });
+}
+
+void part_and_kept_of_row(RowView row, ExpParams params, bool want_moment, float cut, lpreg_row_part* part,
+                          lpreg_row_kept* kept) {
+  with_row(row, params, [&](auto* data, auto softcap) {
+    with_flag(want_moment, [&](auto moment) {
+      constexpr unsigned kWanted = kKept | (moment.value ? kMoment : 0);
+      const float max = maximum(data, row.count);
+      const auto sums = statistics<softcap.value, kWanted>(data, row.count, params, max, cut);
+      write_kept(sums, params, kept);
+      write_part(sums, params, max, kept->kept_rest + kept->dropped, part);
+    });
+  });
+}
+
+double cross_of_rows(RowView current, float current_max, RowView old, float old_max, float old_cut,
+                     ExpParams params) {
+  return with_row(current, params, [&](auto* current_data, auto softcap) {
+    return with_dtype(old.dtype, [&](auto tag) {
+      const auto* old_data = elements<typename decltype(tag)::Type>(old);
+      Cross body(current_data, old_data, Distance<softcap.value>(current_max, params),
+                 Distance<softcap.value>(old_max, params), params.temperature, old_cut);
+      sweep(current.count, body);
+      return body.lost.total() > 0 ? __builtin_inf() : body.sum.total() / params.temperature;
+    });
+  });
+}
+
+void fill_proxy_row(RowView old, ExpParams params, float max, float cut, double scale, float* q) {
+  with_row(old, params, [&](auto* data, auto softcap) {
+    FillProxy body(data, q, Distance<softcap.value>(max, params), params.temperature, cut, scale);
+    sweep(old.count, body);
+  });
+}
+
+double proxy_dot_row(RowView row, ExpParams params, float max, const float* q) {
+  return with_row(row, params, [&](auto* data, auto softcap) {
+    ProxyDot body(data, q, Distance<softcap.value>(max, params));
+    sweep(row.count, body);
+    return body.lost.total() > 0 ? -__builtin_inf() : body.sum.total() / params.temperature;
+  });
+}
+
+void gradient_row(RowView row, const GradientParams& params, void* out, int32_t out_dtype) {
+  with_row(row, params.exp, [&](auto* data, auto softcap) {
+    with_dtype(out_dtype, [&](auto tag) {
+      with_flag(params.proxy != nullptr, [&](auto proxy) {
+        auto* gradient = static_cast<typename decltype(tag)::Type*>(out);
+        sweep_gradient<softcap.value, proxy.value>(data, row.count, params, gradient);
+      });
+    });
+  });
+}
+
+constexpr RowKernels row_kernels_named(const char* name) {
+  return {name,           part_of_row,   kept_of_row,  part_and_kept_of_row, cross_of_rows,
+          fill_proxy_row, proxy_dot_row, gradient_row};
+}
+
+}  // namespace
+}  // namespace lpreg::cpu

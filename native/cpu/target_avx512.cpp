@@ -1,0 +1,16 @@
+// Row kernels for AVX-512 F, BW, DQ and VL.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include "lanes_avx512.h"
+#include "row_kernels-inl.h"
+#include "targets.h"
+
+namespace lpreg::cpu {
+
+const RowKernels& kernels_avx512() {
+  static constexpr RowKernels kKernels = row_kernels_named("avx512");
+  return kKernels;
+}
+
+}  // namespace lpreg::cpu

@@ -1,0 +1,13 @@
+// Row kernels for any machine: no instruction set assumed.
+#include "lanes_baseline.h"
+#include "row_kernels-inl.h"
+#include "targets.h"
+
+namespace lpreg::cpu {
+
+const RowKernels& kernels_baseline() {
+  static constexpr RowKernels kKernels = row_kernels_named("baseline");
+  return kKernels;
+}
+
+}  // namespace lpreg::cpu

@@ -1,0 +1,245 @@
+// The gradient row against float64, for every instruction set, pair of dtypes and length; in place and out of place,
+// between pages that may not be touched.
+#include <algorithm>
+
+#include "check.h"
+#include "cpu/targets.h"
+#include "cpu_support.h"
+
+using namespace lpreg::cpu;
+using namespace lpreg::test;
+
+namespace {
+
+constexpr int64_t kLengths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 127, 1000, 4099};
+
+struct Expected {
+  double value;
+  double scale;     // sum of the magnitudes that were added up
+  double saturated; // what they may leave where the softcap's derivative is below 1e-15
+};
+
+Expected reference_gradient(float z, float q, const GradientParams& params) {
+  const bool masked = z == -kInfinity;
+  const double d = masked ? 0 : distance(z, params.max, params.exp);
+  const double e = masked ? 0 : std::exp(d / params.exp.temperature);
+  const double factor = d >= static_cast<double>(params.cut) ? params.kept : params.dropped;
+  const double terms[] = {e * factor, e * params.slope * d, params.constant,
+                          -params.proxy_scale * static_cast<double>(q)};
+  double derivative = 1;
+  if (params.exp.softcap != 0) {
+    const double ratio = static_cast<double>(z) / params.exp.softcap;
+    derivative = masked ? 0 : 1 / (std::cosh(ratio) * std::cosh(ratio));
+  }
+  Expected expected{0, 0, 0};
+  for (const double term : terms) {
+    expected.value += term * derivative;
+    expected.scale += std::fabs(term) * derivative;
+    if (params.exp.softcap != 0) expected.saturated += std::fabs(term) * 1e-15;
+  }
+  return expected;
+}
+
+double tolerance(const GradientParams& params) {
+  // A few roundings; with softcap e carries those of d too (see the statistics test).
+  const double exponent = std::fmin(2 * params.exp.softcap / params.exp.temperature, 90);
+  return 4e-7 + 3e-7 * exponent;
+}
+
+bool close(double actual, const Expected& expected, double relative) {
+  return std::fabs(actual - expected.value) <= relative * expected.scale + expected.saturated + 0x1p-120;
+}
+
+std::vector<float> draw_proxy(int64_t count) {
+  std::vector<float> q(static_cast<size_t>(count));
+  for (size_t i = 0; i < q.size(); ++i) q[i] = i % 3 == 0 ? 0 : 1.0F / static_cast<float>(i + 1);
+  return q;
+}
+
+void check_against_reference(const RowKernels& kernels, const Row& row, const GradientParams& params) {
+  GuardedBytes out(row.values.size() * sizeof(float), GuardedBytes::kEndAtGuard);
+  kernels.gradient(row.view(), params, out.data(), LPREG_FLOAT32);
+  const double relative = tolerance(params);
+  for (int64_t i = 0; i < row.count(); ++i) {
+    const float q = params.proxy == nullptr ? 0 : params.proxy[i];
+    const Expected expected = reference_gradient(row.values[static_cast<size_t>(i)], q, params);
+    CHECK(close(static_cast<double>(load_element(out.data(), LPREG_FLOAT32, i)), expected, relative));
+  }
+}
+
+GradientParams some_params(const Row& row, double temperature, double softcap, const float* proxy) {
+  GradientParams params{};
+  params.exp = {temperature, softcap};
+  params.max = max_of(row.values);
+  params.cut = -2.0009F;  // between the values that 16-bit rows can have
+  params.kept = 0.75;
+  params.dropped = -0.3;
+  params.slope = 0.11;
+  params.constant = -0.01;
+  params.proxy_scale = proxy == nullptr ? 0 : 0.6;
+  params.proxy = proxy;
+  return params;
+}
+
+void every_length_and_kind() {
+  for (const int64_t count : kLengths) {
+    const std::vector<float> proxy = draw_proxy(count);
+    for (const RowKind kind : kRowKinds) {
+      for (const int32_t dtype : kDtypes) {
+        const Row row(draw_logits(kind, count, 11), dtype, GuardedBytes::kEndAtGuard);
+        for (const double softcap : {0.0, 12.0}) {
+          for (const double temperature : {1.0, 0.7}) {
+            const float* q = count % 2 == 0 ? proxy.data() : nullptr;
+            const GradientParams params = some_params(row, temperature, softcap, q);
+            for (const RowKernels* kernels : runnable_kernels()) check_against_reference(*kernels, row, params);
+          }
+        }
+      }
+    }
+  }
+}
+
+// 16-bit outputs are the float32 gradient rounded once; in place gives the same bits.
+void every_pair_of_dtypes_and_in_place() {
+  for (const int64_t count : kLengths) {
+    for (const int32_t dtype : kDtypes) {
+      const std::vector<float> logits = draw_logits(kMaskedVocabulary, count, 12);
+      const Row row(logits, dtype, GuardedBytes::kEndAtGuard);
+      const GradientParams params = some_params(row, 1, count % 2 == 0 ? 20 : 0, nullptr);
+      for (const RowKernels* kernels : runnable_kernels()) {
+        GuardedBytes full(row.values.size() * sizeof(float), GuardedBytes::kEndAtGuard);
+        kernels->gradient(row.view(), params, full.data(), LPREG_FLOAT32);
+        for (const int32_t out_dtype : kDtypes) {
+          GuardedBytes out(row.values.size() * element_size(out_dtype), GuardedBytes::kEndAtGuard);
+          kernels->gradient(row.view(), params, out.data(), out_dtype);
+          for (int64_t i = 0; i < count; ++i) {
+            const float expected = rounded_to(out_dtype, load_element(full.data(), LPREG_FLOAT32, i));
+            CHECK(load_element(out.data(), out_dtype, i) == expected);
+          }
+          if (out_dtype != dtype) continue;
+          Row in_place(logits, dtype, GuardedBytes::kBeginAtGuard);
+          kernels->gradient(in_place.view(), params, in_place.bytes.data(), dtype);
+          CHECK(std::memcmp(in_place.bytes.data(), out.data(), row.size()) == 0);
+        }
+      }
+    }
+  }
+}
+
+// Misaligned inputs and outputs give the bits of aligned ones, and neighbours of the row stay as they were.
+void alignment_does_not_matter() {
+  constexpr int64_t kCount = 77;
+  constexpr int64_t kMargin = 40 * sizeof(float);
+  for (const int32_t dtype : kDtypes) {
+    const size_t width = element_size(dtype);
+    const Row row(draw_logits(kNormal, kCount, 13), dtype, GuardedBytes::kEndAtGuard);
+    const GradientParams params = some_params(row, 1, 0, nullptr);
+    for (const RowKernels* kernels : runnable_kernels()) {
+      std::vector<char> expected(row.size());
+      kernels->gradient(row.view(), params, expected.data(), dtype);
+      for (size_t shift = 1; shift < 40; ++shift) {
+        std::vector<char> input(row.size() + size_t{kMargin}), output(row.size() + size_t{kMargin}, 0x5A);
+        char* const data = input.data() + shift * width;
+        std::memcpy(data, row.bytes.data(), row.size());
+        char* const out = output.data() + (40 - shift) * width;
+        kernels->gradient({data, kCount, dtype}, params, out, dtype);
+        CHECK(std::memcmp(out, expected.data(), row.size()) == 0);
+        const auto outside = std::count(output.begin(), output.end(), char{0x5A});
+        const auto inside = std::count(out, out + row.size(), char{0x5A});
+        CHECK(outside - inside == kMargin);
+      }
+    }
+  }
+}
+
+// Conversions through the gradient: with e's factors 0 and proxy_scale -1 it is q itself.
+void narrowing_is_to_nearest_even_for_any_float() {
+  std::mt19937 random(1);
+  std::vector<float> q;
+  for (uint32_t i = 0; i < 65536; ++i) {
+    // Every upper half with the lower halves around a tie, which are the ties of both 16-bit formats.
+    for (const uint32_t low : {0x0000U, 0x0001U, 0x7FFFU, 0x8000U, 0x8001U, 0x1000U, 0x0FFFU, 0x1001U}) {
+      q.push_back(lpreg::core::bits_to_float(i << 16 | low));
+    }
+    q.push_back(lpreg::core::bits_to_float(static_cast<uint32_t>(random())));
+  }
+  const auto count = static_cast<int64_t>(q.size());
+  const std::vector<float> zeros(q.size());
+  GradientParams params{};
+  params.exp = {1, 0};
+  params.constant = -0.0;
+  params.proxy_scale = -1;
+  params.proxy = q.data();
+  for (const RowKernels* kernels : runnable_kernels()) {
+    for (const int32_t dtype : {LPREG_FLOAT16, LPREG_BFLOAT16}) {
+      std::vector<uint16_t> out(q.size());
+      kernels->gradient({zeros.data(), count, LPREG_FLOAT32}, params, out.data(), dtype);
+      long wrong = 0;
+      for (int64_t i = 0; i < count; ++i) {
+        const float expected = rounded_to(dtype, q[static_cast<size_t>(i)]);
+        const float actual = load_element(out.data(), dtype, i);
+        wrong += !(actual == expected || (std::isnan(actual) && std::isnan(expected)));
+      }
+      CHECK(wrong == 0);
+    }
+  }
+}
+
+void widening_is_exact_for_every_bit_pattern() {
+  for (const RowKernels* kernels : runnable_kernels()) {
+    for (const int32_t dtype : {LPREG_FLOAT16, LPREG_BFLOAT16}) {
+      for (uint32_t i = 0; i < 65536; ++i) {
+        const uint16_t bits[2] = {static_cast<uint16_t>(i), 0};
+        const float expected = load_element(bits, dtype, 0);
+        lpreg_row_part part{};
+        kernels->part({bits, 1, dtype}, {1, 0}, false, false, &part);
+        if (std::isnan(expected)) {
+          CHECK(std::isnan(part.rest));
+        } else {
+          CHECK(part.max == expected && std::isnan(part.rest) == (expected == kInfinity));
+        }
+      }
+    }
+  }
+}
+
+void nan_constants_fill_the_row() {
+  for (const RowKernels* kernels : runnable_kernels()) {
+    const Row row(draw_logits(kMaskedVocabulary, 37, 1), LPREG_BFLOAT16, GuardedBytes::kEndAtGuard);
+    GradientParams params = some_params(row, 1, 0, nullptr);
+    params.constant = std::nan("");
+    std::vector<uint16_t> out(37);
+    kernels->gradient(row.view(), params, out.data(), LPREG_BFLOAT16);
+    for (int64_t i = 0; i < 37; ++i) CHECK(std::isnan(load_element(out.data(), LPREG_BFLOAT16, i)));
+  }
+}
+
+// The comparison above must be able to fail.
+void a_wrong_expectation_is_noticed() {
+  const Row row(draw_logits(kNormal, 64, 2), LPREG_FLOAT32, GuardedBytes::kEndAtGuard);
+  const GradientParams params = some_params(row, 1, 0, nullptr);
+  GradientParams swapped = params;
+  std::swap(swapped.kept, swapped.dropped);
+  for (const RowKernels* kernels : runnable_kernels()) {
+    std::vector<float> out(64);
+    kernels->gradient(row.view(), params, out.data(), LPREG_FLOAT32);
+    const Expected right = reference_gradient(row.values[5], 0, params);
+    const auto actual = static_cast<double>(out[5]);
+    CHECK(close(actual, right, tolerance(params)));
+    CHECK(!close(actual, {right.value + 2e-6 * right.scale, right.scale, 0}, tolerance(params)));
+    CHECK(!close(actual, reference_gradient(row.values[5], 0, swapped), tolerance(params)));
+  }
+}
+
+}  // namespace
+
+int main() {
+  every_length_and_kind();
+  every_pair_of_dtypes_and_in_place();
+  alignment_does_not_matter();
+  narrowing_is_to_nearest_even_for_any_float();
+  widening_is_exact_for_every_bit_pattern();
+  nan_constants_fill_the_row();
+  a_wrong_expectation_is_noticed();
+  return finish();
+}
