@@ -167,6 +167,7 @@ lpreg_status api_objective(lpreg_context* context, const lpreg_loss_options* opt
     check_result(result);
     check_struct(tokens, "tokens");
     const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
+    const auto lock = run.context.in_use();
     objective(run, *tokens, outputs, result);
   });
 }

@@ -30,6 +30,13 @@ void write_gradient_row(const Workspace& workspace, RowGradients* gradients, int
                    workspace.coefficients().scaled(row, grad_output), slot);
 }
 
+void evaluate_all(lpreg_context& context, ObjectiveStage* stage, const lpreg_row_state* states,
+                  int64_t rows) {
+  constexpr int64_t kElementsPerToken = 64;  // about what a token's objective costs, in elements of a sweep
+  for_each_row(context, rows, kElementsPerToken, nullptr, LPREG_UNTOUCHED,
+               [&](int64_t row, int) { stage->evaluate(row, states[row]); });
+}
+
 // The gradient of a finished forward pass.
 void write_gradients(const LossCall& call, const Workspace& workspace, double grad_output,
                      const lpreg_matrix& gradient) {
@@ -59,7 +66,7 @@ class LossRun {
     for_rows(LPREG_UNTOUCHED, [&](int64_t row, int) { read_row(row); });
     check_logits(LPREG_UNTOUCHED);
     stage_.select(workspace_.states());
-    for (int64_t row = 0; row < view_.rows(); ++row) stage_.evaluate(row, workspace_.states()[row]);
+    evaluate_all(call_.context, &stage_, workspace_.states(), view_.rows());
     check_loss(LPREG_UNTOUCHED);
     workspace_.finish();
   }
@@ -271,7 +278,7 @@ void objective(const LossCall& call, const lpreg_token_outputs& tokens, const lp
     states[row] = view.valid(row) ? state_from_arrays(tokens, row) : core::masked_state();
   }
   stage.select(states);
-  for (int64_t row = 0; row < view.rows(); ++row) stage.evaluate(row, states[row]);
+  evaluate_all(call.context, &stage, states, view.rows());
   const int64_t row = stage.first_overflow(states);
   if (row >= 0 && call.options.non_finite == LPREG_NON_FINITE_ERROR) {
     throw Failure{LPREG_ERR_NON_FINITE_LOSS, "log_prob", row, "the loss or KL of a token is not finite"};

@@ -13,7 +13,7 @@ namespace lpreg {
 inline int64_t rows_per_block(int64_t rows, int64_t vocab, int threads) {
   constexpr int64_t kElementsPerBlock = 32768;
   const int64_t by_size = std::max<int64_t>(1, kElementsPerBlock / std::max<int64_t>(1, vocab));
-  const int64_t by_balance = std::max<int64_t>(1, rows / (4 * threads));
+  const int64_t by_balance = std::max<int64_t>(1, rows / (int64_t{4} * threads));
   return std::min(by_size, by_balance);
 }
 

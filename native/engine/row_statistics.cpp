@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "failure.h"
+#include "short_row.h"
 
 namespace lpreg {
 namespace {
@@ -30,7 +31,11 @@ static float action_logit(cpu::RowView row, int64_t action) {
 lpreg_row_part row_part(const cpu::RowKernels& kernels, const lpreg_row_options& options, cpu::RowView row,
                         int64_t action, bool want_entropy) {
   lpreg_row_part part = core::empty_part();
-  kernels.part(row, exp_params(options), want_entropy, core::filter_needs_raw_sum(options), &part);
+  if (row.count <= kShortRow) {
+    short_row_part(options, row, &part);
+  } else {
+    kernels.part(row, exp_params(options), want_entropy, core::filter_needs_raw_sum(options), &part);
+  }
   part.action_logit = action_logit(row, action);
   return part;
 }
@@ -38,17 +43,21 @@ lpreg_row_part row_part(const cpu::RowKernels& kernels, const lpreg_row_options&
 lpreg_row_kept row_kept(const cpu::RowKernels& kernels, const lpreg_row_options& options, cpu::RowView row,
                         float max, KeptRule rule) {
   lpreg_row_kept kept{};
-  kernels.kept(row, exp_params(options), max, rule.cut, rule.uniform, &kept);
+  if (row.count <= kShortRow) {
+    short_row_kept(options, row, max, rule, &kept);
+  } else {
+    kernels.kept(row, exp_params(options), max, rule.cut, rule.uniform, &kept);
+  }
   return kept;
 }
 
 lpreg_row_state row_state(const cpu::RowKernels& kernels, const lpreg_row_options& options, cpu::RowView row,
                           int64_t action, bool want_entropy) {
   const bool has_action = action != kNoAction;
+  const bool one_sweep = options.filter_kind == LPREG_FILTER_MIN_P && row.count > kShortRow;
   lpreg_row_part part = core::empty_part();
   lpreg_row_kept kept{};
-  if (options.filter_kind ==
-      LPREG_FILTER_MIN_P) {  // the cut needs the maximum only: one sweep for (a) and (b)
+  if (one_sweep) {  // a min-p cut needs the maximum only: (a) and (b) together
     kernels.part_and_kept(row, exp_params(options), want_entropy, core::min_p_cut(options), &part, &kept);
     part.action_logit = action_logit(row, action);
   } else {
@@ -57,7 +66,7 @@ lpreg_row_state row_state(const cpu::RowKernels& kernels, const lpreg_row_option
   lpreg_row_state state = core::finalize_part(options, part, has_action);
   if (options.filter_kind == LPREG_FILTER_NONE || (state.flags & LPREG_ROW_NON_FINITE)) return state;
   const KeptRule rule = core::kept_rule(options, part);
-  if (options.filter_kind == LPREG_FILTER_FIXED) kept = row_kept(kernels, options, row, part.max, rule);
+  if (!one_sweep) kept = row_kept(kernels, options, row, part.max, rule);
   core::finalize_kept(options, part, kept, rule, row.count, has_action, &state);
   return state;
 }
