@@ -179,12 +179,13 @@ LPREG_HD void finalize_kept(const lpreg_row_options& options, const lpreg_row_pa
     state->proxy_log_prob = -log_vocab;
     state->keep_count = static_cast<int32_t>(vocab);
     const double mean_log_prob = kept.linear / static_cast<double>(vocab) - state->log_sum_exp;
-    state->kl = kept.count < vocab ? kInfinity : -log_vocab - mean_log_prob;
+    const double kl = -log_vocab - mean_log_prob;
+    state->kl = kept.count < vocab ? kInfinity : (kl > 0 ? kl : 0);
     return;
   }
   state->log_kept_mass = log_kept_mass(part, kept);
   state->keep_count = static_cast<int32_t>(kept.count);
-  state->kl = -state->log_kept_mass;
+  state->kl = 0 - state->log_kept_mass;  // never -0
   if (!has_action) return;
   const bool inside = offset_passes(options, part.action_logit, part.max, rule.cut);
   if (inside) state->flags |= LPREG_ROW_ACTION_KEPT;

@@ -41,8 +41,8 @@ void keep_smaller(std::optional<double>& smallest, std::optional<double> quota) 
   if (quota && (!smallest || *quota < *smallest)) smallest = quota;
 }
 
-// Of `group` below `mount` and of all groups above it. In a container the path may be the host's, of which only the
-// mount point itself is visible.
+// Of `group` below `mount` and of all groups above it. In a container the path may be the host's, of which
+// only the mount point itself is visible.
 void visit_groups(std::string group, const std::string& mount, std::optional<double>& smallest) {
   for (;;) {
     keep_smaller(smallest, quota_in(mount + group));

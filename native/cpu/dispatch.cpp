@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel_choice.h"
 #include "targets.h"
 
 #if defined(__x86_64__)

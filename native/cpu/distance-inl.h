@@ -1,6 +1,9 @@
 // d = z' - max', the distance of a logit from its row's maximum, with and without softcap.
 #pragma once
 
+#include "exp-inl.h"
+#include "row_kernels.h"
+
 namespace lpreg::cpu {
 namespace {
 
@@ -41,8 +44,8 @@ class Distance<false> {
 // With x = 2 (z - max) / cap, w = exp(x) and s = exp(-2 |max| / cap) the addition theorem of tanh gives
 //   cap tanh(z / cap) - cap tanh(max / cap) = 2 cap s / (1 + s) * (w - 1) / (w a + b),
 //   1 - tanh(z / cap)^2 = 4 s w / (w a + b)^2,
-// where (a, b) = (1, s) for max >= 0 and (s, 1) otherwise. Nothing cancels: d is precise in itself, not only beside
-// cap, exactly 0 for a maximiser and never positive.
+// where (a, b) = (1, s) for max >= 0 and (s, 1) otherwise. Nothing cancels: d is precise in itself, not only
+// beside cap, exactly 0 for a maximiser and never positive.
 template <>
 class Distance<true> {
  public:

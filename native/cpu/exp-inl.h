@@ -1,17 +1,22 @@
 // exp(d / unit) for d <= 0, about 1 ulp for every d.
 //
-// exp(d / unit) = 2^k 2^r with k = round(d log2(e) / unit) and |r| <= 1/2. The reduction keeps r to float32 precision
-// however large d is: with fused multiply-add log2(e)/unit is a sum of two floats; without it unit ln(2) is, and its
-// upper part has few enough bits for an exact product with k (Cody and Waite).
+// exp(d / unit) = 2^k 2^r with k = round(d log2(e) / unit) and |r| <= 1/2. The reduction keeps r to float32
+// precision however large d is: with fused multiply-add log2(e)/unit is a sum of two floats; without it unit
+// ln(2) is, and its upper part has few enough bits for an exact product with k (Cody and Waite).
 //
-// Results below 2^-125.5 (1.42 times the smallest normal number) are 0, so no subnormal ever slows a sum down. The
-// processor's own flush modes stay off.
+// Results below 2^-125.5 (1.42 times the smallest normal number) are 0, so no subnormal ever slows a sum
+// down. The processor's own flush modes stay off.
 #pragma once
+
+#include <cstdint>
+
+#include "element.h"
 
 namespace lpreg::cpu {
 namespace {
 
-// Temperatures and caps beyond these bounds act like the bound; in between no constant below is subnormal or infinite.
+// Temperatures and caps beyond these bounds act like the bound; in between no constant below is subnormal or
+// infinite.
 constexpr double kSmallestUnit = 0x1p-80;
 constexpr double kLargestUnit = 0x1p80;
 
@@ -46,8 +51,8 @@ class Exp {
   LPREG_INLINE Float operator()(Float d) const { return exp(reduce(d)); }
 
   LPREG_INLINE Reduced reduce(Float d) const {
-    // Adding 1.5 * 2^23 rounds to an integer; adding -kLowestExponent too leaves the biased exponent of 2^(k-1) in the
-    // low bits, which is 0, and so is the float made of it, for k = kLowestExponent.
+    // Adding 1.5 * 2^23 rounds to an integer; adding -kLowestExponent too leaves the biased exponent of
+    // 2^(k-1) in the low bits, which is 0, and so is the float made of it, for k = kLowestExponent.
     const Float shift = Lanes::splat(0x1.8p23F - static_cast<float>(kLowestExponent));
     const Float shifted = Lanes::fma(d, per_unit_, shift);
     const Float k = shifted - shift;
@@ -64,8 +69,10 @@ class Exp {
     return {upper.scale, Lanes::fma(rest, per_unit_, upper.r)};
   }
 
-  static LPREG_INLINE Float exp(const Reduced& x) {
-    return Lanes::fma(x.r, slope(x.r), Lanes::splat(2.0F)) * x.scale;
+  static LPREG_INLINE Float exp(const Reduced& x) { return fraction(x) * x.scale; }
+  // exp / scale: a use that multiplies another factor by `scale`, a power of two, waits less long for exp.
+  static LPREG_INLINE Float fraction(const Reduced& x) {
+    return Lanes::fma(x.r, slope(x.r), Lanes::splat(2.0F));
   }
   // exp - 1, precise near 0.
   static LPREG_INLINE Float exp_minus_1(const Reduced& x) {

@@ -1,13 +1,19 @@
 // The gradient row: one load, exp, one store per vector.
 #pragma once
 
+#include "distance-inl.h"
+#include "sweep-inl.h"
+
 namespace lpreg::cpu {
 namespace {
 
-template <bool kSoftcap, bool kProxy, class T, class Out>
-struct Gradient {
-  static constexpr int kUnroll = cpu::kUnroll;
+// Without an entropy bonus, a filter or a proxy one factor of e and the constant are all there is.
+LPREG_INLINE bool is_simple(const GradientParams& params) {
+  return params.kept == params.dropped && params.slope == 0 && params.proxy == nullptr;
+}
 
+template <bool kSoftcap, bool kSimple, class T, class Out>
+struct Gradient : EveryBlockAlike {
   const T* row;
   Out* out;
   const float* q;
@@ -32,19 +38,22 @@ struct Gradient {
   LPREG_INLINE void step(int, Where where) {
     const auto point = distance.at(where.load(row));
     const Lanes::Float d = exp.finite(point.d);
-    const Lanes::Float factor = Lanes::select(Lanes::at_least(point.d, cut), kept, dropped);
-    Lanes::Float offset = constant;
-    if constexpr (kProxy) offset = Lanes::fma(minus_proxy_scale, where.load(q), constant);
-    Lanes::Float g = Lanes::fma(exp(d), Lanes::fma(slope, d, factor), offset);
+    Lanes::Float factor = kept, offset = constant;
+    if constexpr (!kSimple) {
+      factor = Lanes::fma(slope, d, Lanes::select(Lanes::at_least(point.d, cut), kept, dropped));
+      if (q != nullptr) offset = Lanes::fma(minus_proxy_scale, where.load(q), constant);
+    }
+    const Exp::Reduced x = exp.reduce(d);
+    Lanes::Float g = Lanes::fma(Exp::fraction(x), x.scale * factor, offset);
     if constexpr (kSoftcap) g = g * point.derivative;
     where.store(out, g);
   }
   LPREG_INLINE void flush() {}
 };
 
-template <bool kSoftcap, bool kProxy, class T, class Out>
+template <bool kSoftcap, bool kSimple, class T, class Out>
 LPREG_INLINE void sweep_gradient(const T* row, int64_t count, const GradientParams& params, Out* out) {
-  Gradient<kSoftcap, kProxy, T, Out> body(row, params, out);
+  Gradient<kSoftcap, kSimple, T, Out> body(row, params, out);
   sweep(count, body);
 }
 

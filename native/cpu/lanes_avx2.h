@@ -33,12 +33,12 @@ struct Lanes {
     const __m256i bits = _mm256_castps_si256(x);
     const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
     const __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
-    const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
-    const __m256 is_nan = _mm256_cmp_ps(x, x, _CMP_UNORD_Q);
-    const __m256 chosen =
-        _mm256_blendv_ps(_mm256_castsi256_ps(rounded), _mm256_castsi256_ps(quiet), is_nan);
-    const __m256i high = _mm256_srli_epi32(_mm256_castps_si256(chosen), 16);
-    store_16(p, _mm_packus_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1)));
+    const __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    const __m256i upper_halves =
+        _mm256_setr_epi8(2, 3, 6, 7, 10, 11, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1,  //
+                         2, 3, 6, 7, 10, 11, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1);
+    const __m256i halves = _mm256_shuffle_epi8(_mm256_or_si256(rounded, is_nan), upper_halves);
+    store_16(p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(halves, 0x08)));
   }
 
   static LPREG_INLINE Float fma(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
@@ -54,6 +54,7 @@ struct Lanes {
   static LPREG_INLINE Mask both(Mask a, Mask b) { return _mm256_and_ps(a, b); }
   static LPREG_INLINE Mask either(Mask a, Mask b) { return _mm256_or_ps(a, b); }
   static LPREG_INLINE Mask without(Mask a, Mask b) { return _mm256_andnot_ps(b, a); }
+  static LPREG_INLINE bool any(Mask m) { return _mm256_movemask_ps(m) != 0; }
 
   static LPREG_INLINE Float select(Mask m, Float a, Float b) { return _mm256_blendv_ps(b, a, m); }
   static LPREG_INLINE Float zero_unless(Mask m, Float x) { return _mm256_and_ps(m, x); }

@@ -36,7 +36,10 @@ struct Lanes {
     const __m512i rounded = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
     const Mask is_nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
     const __m512i chosen = _mm512_mask_or_epi32(rounded, is_nan, bits, _mm512_set1_epi32(0x400000));
-    store_16(p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(chosen, 16)));
+    const __m512i upper_halves =
+        _mm512_set_epi16(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1,  //
+                         31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
+    store_16(p, _mm512_castsi512_si256(_mm512_permutexvar_epi16(upper_halves, chosen)));
   }
 
   static LPREG_INLINE Float fma(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
@@ -52,6 +55,7 @@ struct Lanes {
   static LPREG_INLINE Mask both(Mask a, Mask b) { return _kand_mask16(a, b); }
   static LPREG_INLINE Mask either(Mask a, Mask b) { return _kor_mask16(a, b); }
   static LPREG_INLINE Mask without(Mask a, Mask b) { return _kandn_mask16(b, a); }
+  static LPREG_INLINE bool any(Mask m) { return m != 0; }
 
   static LPREG_INLINE Float select(Mask m, Float a, Float b) { return _mm512_mask_blend_ps(m, b, a); }
   static LPREG_INLINE Float zero_unless(Mask m, Float x) { return _mm512_maskz_mov_ps(m, x); }

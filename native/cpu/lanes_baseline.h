@@ -1,8 +1,8 @@
 // Four float32 lanes in GCC's and clang's vector extensions: any machine, no instruction set assumed.
 //
-// Each lanes_*.h defines one struct Lanes with these operations; a target_*.cpp includes exactly one of them before the
-// row kernels. The masks of comparisons are false for NaN; max and min return their second argument when either is NaN,
-// so that max(bound, x) lets NaN through.
+// Each lanes_*.h defines one struct Lanes with these operations; a target_*.cpp includes exactly one of them
+// before the row kernels. The masks of comparisons are false for NaN; max and min return their second
+// argument when either is NaN, so that max(bound, x) lets NaN through.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,8 @@ struct Lanes {
     return x;
   }
   static LPREG_INLINE Float load(const BFloat16* p) { return as_float(load_16(p) << 16); }
-  // Exponent and fraction move into place; the factor 2^112 corrects the exponent's bias and makes subnormals normal.
+  // Exponent and fraction move into place; the factor 2^112 corrects the exponent's bias and makes subnormals
+  // normal.
   static LPREG_INLINE Float load(const Float16* p) {
     const Bits half = load_16(p);
     const Bits magnitude = half & 0x7FFF;
@@ -69,6 +70,11 @@ struct Lanes {
   static LPREG_INLINE Mask both(Mask a, Mask b) { return a & b; }
   static LPREG_INLINE Mask either(Mask a, Mask b) { return a | b; }
   static LPREG_INLINE Mask without(Mask a, Mask b) { return a & ~b; }
+  static LPREG_INLINE bool any(Mask m) {
+    int32_t lanes = 0;
+    for (int i = 0; i < kWidth; ++i) lanes |= m[i];
+    return lanes != 0;
+  }
 
   static LPREG_INLINE Float select(Mask m, Float a, Float b) { return m ? a : b; }
   static LPREG_INLINE Float zero_unless(Mask m, Float x) { return as_float(as_bits(x) & Bits(m)); }

@@ -1,14 +1,16 @@
 // Sums and rows that join a row with the proxy q of another policy.
 #pragma once
 
+#include "distance-inl.h"
+#include "sweep-inl.h"
+
 namespace lpreg::cpu {
 namespace {
 
-// Sum over the old row's kept set of e_old (d_old - d_current), and how many of its tokens the current row has lost.
+// Sum over the old row's kept set of e_old (d_old - d_current), and how many of its tokens the current row
+// has lost.
 template <class Current, class Old, bool kSoftcap>
-struct Cross {
-  static constexpr int kUnroll = cpu::kUnroll;
-
+struct Cross : EveryBlockAlike {
   const Current* current;
   const Old* old;
   const Distance<kSoftcap> current_distance, old_distance;
@@ -41,9 +43,7 @@ struct Cross {
 
 // q = e scale on the kept set, 0 elsewhere.
 template <class Old, bool kSoftcap>
-struct FillProxy {
-  static constexpr int kUnroll = cpu::kUnroll;
-
+struct FillProxy : EveryBlockAlike {
   const Old* old;
   float* q;
   const Distance<kSoftcap> distance;
@@ -69,9 +69,7 @@ struct FillProxy {
 
 // Sum over q > 0 of q d, and how many of those tokens this row has lost.
 template <class T, bool kSoftcap>
-struct ProxyDot {
-  static constexpr int kUnroll = cpu::kUnroll;
-
+struct ProxyDot : EveryBlockAlike {
   const T* row;
   const float* q;
   const Distance<kSoftcap> distance;

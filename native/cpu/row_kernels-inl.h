@@ -1,23 +1,17 @@
-// The entry points of one instruction set, written over `Lanes`. Included once by each target_*.cpp, after its lanes.
+// The entry points of one instruction set, written over `Lanes`. Included once by each target_*.cpp, after
+// its lanes.
 //
-// A row is read twice by part and part_and_kept (the second time from the cache), once by everything else; gradient and
-// fill_proxy write once. No standard library here: an inline function of it, compiled for this instruction set, could
-// be shared by the linker with code for older machines.
+// A row is read twice by part and part_and_kept (the second time from the cache), once by everything else;
+// gradient and fill_proxy write once. No standard library here: an inline function of it, compiled for this
+// instruction set, could be shared by the linker with code for older machines.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 
-#include "element.h"
-#include "row_kernels.h"
-
-// In this order: each uses those before it.
-#include "exp-inl.h"
-#include "distance-inl.h"
-#include "sweep-inl.h"
-#include "statistics-inl.h"
-#include "proxy-inl.h"
 #include "gradient-inl.h"
+#include "proxy-inl.h"
+#include "row_kernels.h"
+#include "statistics-inl.h"
 
 namespace lpreg::cpu {
 namespace {
@@ -29,6 +23,10 @@ struct Tag {
 template <bool kValue>
 struct Flag {
   static constexpr bool value = kValue;
+};
+template <unsigned kValue>
+struct Sums {
+  static constexpr unsigned value = kValue;
 };
 
 // Turn a run-time dtype or flag into a compile-time one: f(Tag<element>) and f(Flag<...>).
@@ -59,22 +57,25 @@ LPREG_INLINE auto with_row(RowView row, const ExpParams& params, Function f) {
 
 void part_of_row(RowView row, ExpParams params, bool want_moment, bool want_raw, lpreg_row_part* part) {
   with_row(row, params, [&](auto* data, auto softcap) {
-    with_flag(want_moment, [&](auto moment) {
-      with_flag(want_raw, [&](auto raw) {
-        constexpr unsigned kWanted = (moment.value ? kMoment : 0U) | (raw.value ? kRaw : 0U);
-        const float max = maximum(data, row.count);
-        const auto sums = statistics<softcap.value, kWanted>(data, row.count, params, max, 0.0F);
-        write_part(sums, params, max, sums.rest.total(), part);
-      });
-    });
+    const auto write = [&](auto wanted) {
+      BlockMaxima blocks(row.count);
+      const float max = maximum(data, row.count, &blocks);
+      const auto sums = statistics<softcap.value, wanted.value>(data, row.count, &blocks, params, max, 0.0F);
+      write_part(sums, params, max, sums.rest.total(), part);
+    };
+    // The raw sum is rare: then the moment comes along.
+    if (want_raw) return write(Sums<kMoment | kRaw>{});
+    if (want_moment) return write(Sums<kMoment>{});
+    write(Sums<0>{});
   });
 }
 
-void kept_of_row(RowView row, ExpParams params, float max, float cut, bool want_linear, lpreg_row_kept* kept) {
+void kept_of_row(RowView row, ExpParams params, float max, float cut, bool want_linear,
+                 lpreg_row_kept* kept) {
   with_row(row, params, [&](auto* data, auto softcap) {
     with_flag(want_linear, [&](auto linear) {
       constexpr unsigned kWanted = kKept | (linear.value ? kLinear : 0);
-      const auto sums = statistics<softcap.value, kWanted>(data, row.count, params, max, cut);
+      const auto sums = statistics<softcap.value, kWanted>(data, row.count, nullptr, params, max, cut);
       write_kept(sums, params, kept);
     });
   });
@@ -85,8 +86,9 @@ void part_and_kept_of_row(RowView row, ExpParams params, bool want_moment, float
   with_row(row, params, [&](auto* data, auto softcap) {
     with_flag(want_moment, [&](auto moment) {
       constexpr unsigned kWanted = kKept | (moment.value ? kMoment : 0);
-      const float max = maximum(data, row.count);
-      const auto sums = statistics<softcap.value, kWanted>(data, row.count, params, max, cut);
+      BlockMaxima blocks(row.count);
+      const float max = maximum(data, row.count, &blocks);
+      const auto sums = statistics<softcap.value, kWanted>(data, row.count, &blocks, params, max, cut);
       write_kept(sums, params, kept);
       write_part(sums, params, max, kept->kept_rest + kept->dropped, part);
     });
@@ -124,17 +126,17 @@ double proxy_dot_row(RowView row, ExpParams params, float max, const float* q) {
 void gradient_row(RowView row, const GradientParams& params, void* out, int32_t out_dtype) {
   with_row(row, params.exp, [&](auto* data, auto softcap) {
     with_dtype(out_dtype, [&](auto tag) {
-      with_flag(params.proxy != nullptr, [&](auto proxy) {
+      with_flag(is_simple(params), [&](auto simple) {
         auto* gradient = static_cast<typename decltype(tag)::Type*>(out);
-        sweep_gradient<softcap.value, proxy.value>(data, row.count, params, gradient);
+        sweep_gradient<softcap.value, simple.value>(data, row.count, params, gradient);
       });
     });
   });
 }
 
 constexpr RowKernels row_kernels_named(const char* name) {
-  return {name,           part_of_row,   kept_of_row,  part_and_kept_of_row, cross_of_rows,
-          fill_proxy_row, proxy_dot_row, gradient_row};
+  return {name,          part_of_row,    kept_of_row,   part_and_kept_of_row,
+          cross_of_rows, fill_proxy_row, proxy_dot_row, gradient_row};
 }
 
 }  // namespace

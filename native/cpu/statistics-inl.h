@@ -1,46 +1,10 @@
-// What is summed over one row: its maximum, then everything that depends on it.
+// The second sweep over a row: everything that is summed given its maximum.
 #pragma once
+
+#include "maximum-inl.h"
 
 namespace lpreg::cpu {
 namespace {
-
-template <class T>
-class Maximum {
- public:
-  static constexpr int kUnroll = 8;  // nothing but the latency of max to hide
-
-  explicit LPREG_INLINE Maximum(const T* row) : row_(row) {
-    for (Lanes::Float& lane : lanes_) lane = Lanes::splat(kMinusInfinity);
-  }
-
-  template <class Where>
-  LPREG_INLINE void step(int k, Where where) {
-    // NaN is dropped here and found by the sums.
-    lanes_[k] = Lanes::max(where.load(row_), lanes_[k]);
-  }
-  LPREG_INLINE void flush() {}
-
-  LPREG_INLINE float value() const {
-    float max = kMinusInfinity;
-    for (const Lanes::Float& lane : lanes_) {
-      float values[Lanes::kWidth];
-      Lanes::store(values, lane);
-      for (const float value : values) max = value > max ? value : max;
-    }
-    return max + 0.0F;  // never -0, whichever zero came first
-  }
-
- private:
-  const T* row_;
-  Lanes::Float lanes_[kUnroll];
-};
-
-template <class T>
-LPREG_OUT_OF_LOOP float maximum(const T* row, int64_t count) {
-  Maximum<T> body(row);
-  sweep(count, body);
-  return body.value();
-}
 
 // Sums that a caller can ask for.
 constexpr unsigned kMoment = 1;
@@ -48,25 +12,54 @@ constexpr unsigned kRaw = 2;
 constexpr unsigned kKept = 4;
 constexpr unsigned kLinear = 8;
 
-// Maximisers are counted and enter no sum but `linear`, where they add 0. A NaN makes `rest`, or `dropped`, NaN.
+// Maximisers are counted and enter no sum but `linear`, where they add 0. A NaN makes `rest`, or `dropped`,
+// NaN.
 template <bool kSoftcap, unsigned kWanted, class T>
 struct Statistics {
-  static constexpr int kUnroll = cpu::kUnroll;
-
   const T* row;
+  const BlockMaxima* blocks;  // nullptr: unknown
   const Distance<kSoftcap> distance;
   const Exp exp, raw_exp;
-  const Lanes::Float max, cut;
+  const Lanes::Float max, cut, lowest_special;
   Counter maxima, kept;
   Sum rest, moment, raw_rest, kept_rest, dropped, linear;
 
-  LPREG_INLINE Statistics(const T* data, const ExpParams& params, float max_value, float cut_value)
+  LPREG_INLINE Statistics(const T* data, const BlockMaxima* block_maxima, const ExpParams& params,
+                          float max_value, float cut_value)
       : row(data),
+        blocks(block_maxima),
         distance(max_value, params),
         exp(params.temperature),
         raw_exp(1.0),
         max(Lanes::splat(max_value)),
-        cut(finite_cut(cut_value)) {}
+        cut(finite_cut(cut_value)),
+        lowest_special(has(kKept) ? Lanes::min(cut, Lanes::splat(0.0F)) : Lanes::splat(0.0F)) {}
+
+  static constexpr bool has(unsigned sum) { return (kWanted & sum) != 0; }
+
+  // Whether a block has neither maximisers nor kept tokens. Rounding could make a softcapped d of a block's
+  // maximum smaller than that of a lesser token, so that such rows are never sure.
+  LPREG_INLINE bool is_plain(int64_t block) const {
+    if (kSoftcap || blocks == nullptr) return false;
+    return !Lanes::any(Lanes::at_least(distance.at(blocks->of(block)).d, lowest_special));
+  }
+
+  template <class Where>
+  LPREG_INLINE void plain_step(int k, Where where) {
+    const Lanes::Float d = distance.at(where.load(row)).d;
+    const Lanes::Float finite = exp.finite(d);
+    Sum& sum = has(kKept) ? dropped : rest;
+    if constexpr (has(kMoment)) {
+      const Lanes::Float e = exp(finite);
+      sum.add(k, e);
+      moment.add_product(k, e, finite);
+    } else {
+      const Exp::Reduced x = exp.reduce(finite);
+      sum.add_product(k, Exp::fraction(x), x.scale);
+    }
+    if constexpr (has(kRaw)) raw_rest.add(k, raw_exp(raw_exp.finite(d)));
+    if constexpr (has(kLinear)) linear.add_unless(k, is_minus_infinity(d), d);
+  }
 
   template <class Where>
   LPREG_INLINE void step(int k, Where where) {
@@ -76,9 +69,7 @@ struct Statistics {
     const Lanes::Float e = exp(finite);
     const Lanes::Mask is_max = Lanes::equal(z, max);
     maxima.add(is_max);
-    if constexpr ((kWanted & kMoment) != 0) moment.add_product(k, e, finite);
-    if constexpr ((kWanted & kRaw) != 0) raw_rest.add_unless(k, is_max, raw_exp(raw_exp.finite(d)));
-    if constexpr ((kWanted & kKept) != 0) {
+    if constexpr (has(kKept)) {
       const Lanes::Mask keep = Lanes::at_least(d, cut);
       kept.add(keep);
       kept_rest.add_where(k, Lanes::without(keep, is_max), e);
@@ -86,26 +77,29 @@ struct Statistics {
     } else {
       rest.add_unless(k, is_max, e);
     }
-    if constexpr ((kWanted & kLinear) != 0) linear.add_unless(k, is_minus_infinity(d), d);
+    if constexpr (has(kMoment)) moment.add_product(k, e, finite);
+    if constexpr (has(kRaw)) raw_rest.add_unless(k, is_max, raw_exp(raw_exp.finite(d)));
+    if constexpr (has(kLinear)) linear.add_unless(k, is_minus_infinity(d), d);
   }
 
   LPREG_INLINE void flush() {
-    if constexpr ((kWanted & kMoment) != 0) moment.flush();
-    if constexpr ((kWanted & kRaw) != 0) raw_rest.flush();
-    if constexpr ((kWanted & kKept) != 0) {
+    if constexpr (has(kKept)) {
       kept_rest.flush();
       dropped.flush();
     } else {
       rest.flush();
     }
-    if constexpr ((kWanted & kLinear) != 0) linear.flush();
+    if constexpr (has(kMoment)) moment.flush();
+    if constexpr (has(kRaw)) raw_rest.flush();
+    if constexpr (has(kLinear)) linear.flush();
   }
 };
 
 template <bool kSoftcap, unsigned kWanted, class T>
-LPREG_INLINE Statistics<kSoftcap, kWanted, T> statistics(const T* row, int64_t count, const ExpParams& params,
+LPREG_INLINE Statistics<kSoftcap, kWanted, T> statistics(const T* row, int64_t count,
+                                                         const BlockMaxima* blocks, const ExpParams& params,
                                                          float max, float cut) {
-  Statistics<kSoftcap, kWanted, T> body(row, params, max, cut);
+  Statistics<kSoftcap, kWanted, T> body(row, blocks, params, max, cut);
   sweep(count, body);
   return body;
 }

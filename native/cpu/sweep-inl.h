@@ -1,29 +1,29 @@
 // One pass over a row: how its vectors, its ragged end and its float64 sums are walked.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+
+#include "element.h"
+
 namespace lpreg::cpu {
 namespace {
 
-// Vectors per step of the loop. Two hide the latency of a sum behind the next exp; more only make the code larger.
+// Vectors per step of the loop. Two hide the latency of a sum behind the next exp; more only make the code
+// larger.
 constexpr int kUnroll = 2;
-// Vectors between two flushes: each lane of a Sum adds at most 16 terms in float32. Rows of few distinct values (16-bit
-// logits) round the same way in every lane, so that longer blocks show in the result.
-constexpr int kBlockVectors = 16 * kUnroll;
+// Elements between two flushes: each lane of a Sum adds at most 16 terms in float32. Rows of few distinct
+// values (16-bit logits) round the same way in every lane, so that longer blocks show in the result.
+constexpr int64_t kBlock = 16 * kUnroll * Lanes::kWidth;
 
 template <class T>
-struct ElementBits;
+constexpr T kMinusInfinityAs{};
 template <>
-struct ElementBits<float> {
-  static constexpr float kMinusInfinity = -__builtin_inff();
-};
+constexpr float kMinusInfinityAs<float> = -__builtin_inff();
 template <>
-struct ElementBits<Float16> {
-  static constexpr Float16 kMinusInfinity = {0xFC00};
-};
+constexpr Float16 kMinusInfinityAs<Float16> = {0xFC00};
 template <>
-struct ElementBits<BFloat16> {
-  static constexpr BFloat16 kMinusInfinity = {0xFF80};
-};
+constexpr BFloat16 kMinusInfinityAs<BFloat16> = {0xFF80};
 
 // Where a step of a sweep reads and writes: a whole vector ...
 struct WholeVector {
@@ -39,8 +39,8 @@ struct WholeVector {
   }
 };
 
-// ... or up to one vector at the ragged end of a row, whose missing elements read as -inf and are not written. It goes
-// through a buffer on the stack, so that nothing beyond the row is touched.
+// ... or up to one vector at the ragged end of a row, whose missing elements read as -inf and are not
+// written. It goes through a buffer on the stack, so that nothing beyond the row is touched.
 struct RaggedVector {
   int64_t index;
   int count;
@@ -48,7 +48,7 @@ struct RaggedVector {
   template <class T>
   LPREG_INLINE Lanes::Float load(const T* row) const {
     T staged[Lanes::kWidth];
-    for (T& element : staged) element = ElementBits<T>::kMinusInfinity;
+    for (T& element : staged) element = kMinusInfinityAs<T>;
     __builtin_memcpy(staged, row + index, static_cast<size_t>(count) * sizeof(T));
     return Lanes::load(staged);
   }
@@ -60,27 +60,47 @@ struct RaggedVector {
   }
 };
 
-// Calls body.step(k, where) for each vector of [0, count) and body.flush() after at most kBlockVectors of them. k, below
-// Body::kUnroll, is known at compile time and selects among independent accumulators.
+// Calls step(k, where) for the vectors of [begin, end), a multiple of kVectors of them; k < kVectors is known
+// at compile time.
+template <int kVectors, class Step>
+LPREG_INLINE void walk(int64_t begin, int64_t end, Step step) {
+  for (int64_t i = begin; i < end; i += kVectors * Lanes::kWidth) {
+    LPREG_UNROLL
+    for (int k = 0; k < kVectors; ++k) step(k, WholeVector{i + k * Lanes::kWidth});
+  }
+}
+
+// Calls step(0, where) for the end of a row that no whole step covers, one vector at a time.
+template <class Step>
+LPREG_INLINE void walk_end(int64_t begin, int64_t count, Step step) {
+  for (int64_t i = begin; i < count; i += Lanes::kWidth) {
+    step(0, RaggedVector{i, static_cast<int>(count - i < Lanes::kWidth ? count - i : Lanes::kWidth)});
+  }
+}
+
+// A body that has no shorter way for some blocks.
+struct EveryBlockAlike {
+  LPREG_INLINE bool is_plain(int64_t) const { return false; }
+  template <class Where>
+  LPREG_INLINE void plain_step(int, Where) {}
+};
+
+// Takes a row through body.step(k, where), or through body.plain_step in the blocks that body.is_plain lets
+// through, with a body.flush() after each block and at the end.
 template <class Body>
 LPREG_INLINE void sweep(int64_t count, Body& body) {
-  constexpr int64_t kWidth = Lanes::kWidth;
-  constexpr int64_t kStep = Body::kUnroll * kWidth;
-  constexpr int64_t kBlock = kBlockVectors * kWidth;
-  static_assert(kBlock % kStep == 0, "a block is a whole number of steps");
-  const int64_t whole = count / kStep * kStep;
-  int64_t i = 0;
-  while (i < whole) {
-    const int64_t end = whole - i < kBlock ? whole : i + kBlock;
-    for (; i < end; i += kStep) {
-      LPREG_UNROLL
-      for (int k = 0; k < Body::kUnroll; ++k) body.step(k, WholeVector{i + k * kWidth});
+  constexpr int64_t kStep = kUnroll * Lanes::kWidth;
+  const auto step = [&](int k, auto where) LPREG_LAMBDA { body.step(k, where); };
+  const int64_t whole = count - count % kStep;
+  for (int64_t i = 0; i < whole; i += kBlock) {
+    if (count - i >= kBlock && body.is_plain(i / kBlock)) {
+      walk<kUnroll>(i, i + kBlock, [&](int k, auto where) LPREG_LAMBDA { body.plain_step(k, where); });
+    } else {
+      walk<kUnroll>(i, whole - i < kBlock ? whole : i + kBlock, step);
     }
     body.flush();
   }
-  for (; i < count; i += kWidth) {
-    body.step(0, RaggedVector{i, static_cast<int>(count - i < kWidth ? count - i : kWidth)});
-  }
+  walk_end(whole, count, step);
   body.flush();
 }
 
@@ -92,6 +112,7 @@ class Sum {
     for (double& total : totals_) total = 0.0;
   }
 
+  LPREG_INLINE void add(int k, Lanes::Float x) { lanes_[k] = lanes_[k] + x; }
   LPREG_INLINE void add_where(int k, Lanes::Mask m, Lanes::Float x) {
     lanes_[k] = Lanes::add_where(lanes_[k], m, x);
   }

@@ -19,7 +19,8 @@ class Loop {
  public:
   Loop(int64_t count, int64_t grain, const Body& body) : count_(count), grain_(grain), body_(body) {}
 
-  // Works until no block is left or body has returned false. A body that throws stops the loop; finish() rethrows.
+  // Works until no block is left or body has returned false. A body that throws stops the loop; finish()
+  // rethrows.
   void work(int slot) noexcept {
     try {
       while (!stopped_.load(std::memory_order_relaxed)) {
@@ -55,8 +56,8 @@ class Loop {
 
 struct ThreadPool::State {
   const pid_t owner = getpid();
-  std::mutex busy;               // held for a loop, or while the size changes
-  std::atomic<int> threads{1};   // of the pool, the caller included
+  std::mutex busy;              // held for a loop, or while the size changes
+  std::atomic<int> threads{1};  // of the pool, the caller included
   std::vector<std::thread> workers;
 
   std::mutex mutex;              // guards what follows

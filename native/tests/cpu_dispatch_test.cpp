@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "cpu/dispatch.h"
+#include "cpu/kernel_choice.h"
 #include "cpu/targets.h"
 
 using namespace lpreg::cpu;
@@ -29,7 +30,8 @@ void an_unknown_name_is_an_error_and_gives_the_best() {
   for (const char* unknown : {"avx", "AVX2", "avx2 ", "neon"}) {
     const KernelChoice choice = choose_kernels(unknown);
     CHECK(choice.kernels == runnable_kernels().back());
-    CHECK(choice.error.find(unknown) != std::string::npos && choice.error.find("baseline") != std::string::npos);
+    CHECK(choice.error.find(unknown) != std::string::npos &&
+          choice.error.find("baseline") != std::string::npos);
   }
 }
 

@@ -1,7 +1,7 @@
-// The vector exp in units in the last place, over its whole range and at many temperatures, read through fill_proxy,
-// and the softcapped distance, read through kept's linear sum.
+// The vector exp in units in the last place, over its whole range and at many temperatures, read through
+// fill_proxy, and the softcapped distance, read through kept's linear sum.
 #include "check.h"
-#include "cpu/targets.h"
+#include "cpu/kernel_choice.h"
 #include "cpu_support.h"
 
 using namespace lpreg::cpu;
@@ -62,7 +62,8 @@ void exp_is_exact_at_zero_and_never_above_one() {
 void tiny_results_are_zero_and_none_is_subnormal() {
   std::vector<float> d;
   for (int i = 0; i < 4000; ++i) d.push_back(-86.0F - 0.001F * static_cast<float>(i));
-  for (const float far : {-100.0F, -1e4F, -1e30F, -std::numeric_limits<float>::max(), -kInfinity}) d.push_back(far);
+  for (const float far : {-100.0F, -1e4F, -1e30F, -std::numeric_limits<float>::max(), -kInfinity})
+    d.push_back(far);
   for (const RowKernels* kernels : runnable_kernels()) {
     const std::vector<float> e = exps(*kernels, d, 1);
     for (size_t i = 0; i < d.size(); ++i) {

@@ -1,9 +1,9 @@
-// The gradient row against float64, for every instruction set, pair of dtypes and length; in place and out of place,
-// between pages that may not be touched.
+// The gradient row against float64, for every instruction set, pair of dtypes and length; in place and out of
+// place, between pages that may not be touched.
 #include <algorithm>
 
 #include "check.h"
-#include "cpu/targets.h"
+#include "cpu/kernel_choice.h"
 #include "cpu_support.h"
 
 using namespace lpreg::cpu;
@@ -11,12 +11,13 @@ using namespace lpreg::test;
 
 namespace {
 
-constexpr int64_t kLengths[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 127, 1000, 4099};
+constexpr int64_t kLengths[] = {0,  1,  2,  3,  4,  5,  7,  8,  9,   15,   16,
+                                17, 31, 32, 33, 48, 63, 64, 65, 127, 1000, 4099};
 
 struct Expected {
   double value;
-  double scale;     // sum of the magnitudes that were added up
-  double saturated; // what they may leave where the softcap's derivative is below 1e-15
+  double scale;      // sum of the magnitudes that were added up
+  double saturated;  // what they may leave where the softcap's derivative is below 1e-15
 };
 
 Expected reference_gradient(float z, float q, const GradientParams& params) {
@@ -91,11 +92,43 @@ void every_length_and_kind() {
           for (const double temperature : {1.0, 0.7}) {
             const float* q = count % 2 == 0 ? proxy.data() : nullptr;
             const GradientParams params = some_params(row, temperature, softcap, q);
-            for (const RowKernels* kernels : runnable_kernels()) check_against_reference(*kernels, row, params);
+            for (const RowKernels* kernels : runnable_kernels())
+              check_against_reference(*kernels, row, params);
           }
         }
       }
     }
+  }
+}
+
+// A row with few terms takes a shorter way: each term alone must still be there.
+void every_term_alone() {
+  const Row row(draw_logits(kNormal, 100, 14), LPREG_FLOAT32, GuardedBytes::kEndAtGuard);
+  const std::vector<float> proxy = draw_proxy(100);
+  const GradientParams all = some_params(row, 1, 0, proxy.data());
+  for (int term = 0; term < 5; ++term) {
+    GradientParams params{};
+    params.exp = all.exp;
+    params.max = all.max;
+    params.cut = all.cut;
+    if (term == 0) params.kept = all.kept;
+    if (term == 1) params.dropped = all.dropped;
+    if (term == 2) params.slope = all.slope;
+    if (term == 3) params.constant = all.constant;
+    if (term == 4) params.proxy_scale = all.proxy_scale;
+    if (term == 4) params.proxy = all.proxy;
+    for (const RowKernels* kernels : runnable_kernels()) check_against_reference(*kernels, row, params);
+  }
+}
+
+// The softcap's derivative is 0 at -inf, not merely small.
+void masked_tokens_get_no_gradient_under_a_softcap() {
+  const Row row(draw_logits(kMaskedVocabulary, 100, 15), LPREG_FLOAT32, GuardedBytes::kEndAtGuard);
+  const GradientParams params = some_params(row, 1, 30, nullptr);
+  for (const RowKernels* kernels : runnable_kernels()) {
+    std::vector<float> out(100);
+    kernels->gradient(row.view(), params, out.data(), LPREG_FLOAT32);
+    for (size_t i = 0; i < 100; ++i) CHECK((out[i] == 0) == (row.values[i] == -kInfinity));
   }
 }
 
@@ -235,6 +268,8 @@ void a_wrong_expectation_is_noticed() {
 
 int main() {
   every_length_and_kind();
+  every_term_alone();
+  masked_tokens_get_no_gradient_under_a_softcap();
   every_pair_of_dtypes_and_in_place();
   alignment_does_not_matter();
   narrowing_is_to_nearest_even_for_any_float();

@@ -1,7 +1,7 @@
-// The sums of a row (part, kept, part_and_kept, cross, proxy_dot) against float64, for every instruction set, dtype,
-// length and kind of row, with rows that begin or end at a page which may not be touched.
+// The sums of a row (part, kept, part_and_kept, cross, proxy_dot) against float64, for every instruction set,
+// dtype, length and kind of row, with rows that begin or end at a page which may not be touched.
 #include "check.h"
-#include "cpu/targets.h"
+#include "cpu/kernel_choice.h"
 #include "cpu_support.h"
 
 using namespace lpreg::cpu;
@@ -92,6 +92,17 @@ void every_length_dtype_and_kind() {
   }
 }
 
+// Longer than the table of block maxima, which then covers several blocks per entry.
+void very_long_rows() {
+  for (const int64_t count : {262144 + 77, 1048583}) {
+    for (const float cut : {-3.912023F, -0.5F, -1e9F}) {
+      const Row row(draw_logits(kNormal, count, 21), LPREG_BFLOAT16, GuardedBytes::kEndAtGuard);
+      const ReferenceSums expected = reference_sums(row.values, {1, 0}, max_of(row.values), cut);
+      for (const RowKernels* kernels : runnable_kernels()) check_row(*kernels, row, {1, 0}, cut, expected);
+    }
+  }
+}
+
 void softcap_and_temperatures() {
   for (const double cap : {0.5, 30.0, 1e4, 1e30}) {
     for (const double temperature : {0.05, 0.7, 1.0, 3.0}) {
@@ -133,7 +144,7 @@ void nan_and_infinity_spoil_rest() {
     for (const int32_t dtype : kDtypes) {
       for (const float bad : {kNaN, -kNaN, kInfinity}) {
         for (int64_t count = 1; count <= 70; ++count) {
-          for (int64_t place = 0; place < count; place += count > 20 ? 7 : 1) {
+          for (int64_t place = 0; place<count; place += count> 20 ? 7 : 1) {
             std::vector<float> values(static_cast<size_t>(count), place % 2 == 0 ? 1.0F : -kInfinity);
             values[static_cast<size_t>(place)] = bad;
             const Row row(values, dtype, GuardedBytes::kEndAtGuard);
@@ -150,7 +161,40 @@ void nan_and_infinity_spoil_rest() {
   }
 }
 
-bool same_bits(const lpreg_row_part& a, const lpreg_row_part& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+// Blocks without maximisers and kept tokens are summed in a shorter way, which must not lose a NaN either.
+void nan_spoils_rest_in_a_long_row() {
+  constexpr size_t kCount = 5000;
+  for (const RowKernels* kernels : runnable_kernels()) {
+    for (size_t place = 0; place < kCount; place += 61) {
+      std::vector<float> values(kCount, -5.0F);
+      values[2600] = 9;
+      values[place] = place % 2 == 0 ? kNaN : -kNaN;
+      const Row row(values, LPREG_FLOAT16, GuardedBytes::kEndAtGuard);
+      lpreg_row_part part{}, joint{};
+      lpreg_row_kept kept{};
+      kernels->part(row.view(), {1, 0}, true, false, &part);
+      kernels->part_and_kept(row.view(), {1, 0}, false, -3, &joint, &kept);
+      CHECK(std::isnan(part.rest) && std::isnan(joint.rest));
+    }
+  }
+}
+
+void a_maximum_of_zero_is_positive_zero() {
+  for (const RowKernels* kernels : runnable_kernels()) {
+    for (const float zero : {0.0F, -0.0F}) {
+      std::vector<float> values(40, -1.0F);
+      values[3] = zero;
+      values[39] = -0.0F;
+      lpreg_row_part part{};
+      kernels->part({values.data(), 40, LPREG_FLOAT32}, {1, 0}, false, false, &part);
+      CHECK(part.max == 0 && !std::signbit(part.max) && part.max_count == 2);
+    }
+  }
+}
+
+bool same_bits(const lpreg_row_part& a, const lpreg_row_part& b) {
+  return std::memcmp(&a, &b, sizeof a) == 0;
+}
 
 void sums_do_not_depend_on_where_a_row_lies() {
   for (const RowKernels* kernels : runnable_kernels()) {
@@ -269,9 +313,12 @@ void a_wrong_expectation_is_noticed() {
 
 int main() {
   every_length_dtype_and_kind();
+  very_long_rows();
   softcap_and_temperatures();
   empty_and_masked_rows();
   nan_and_infinity_spoil_rest();
+  nan_spoils_rest_in_a_long_row();
+  a_maximum_of_zero_is_positive_zero();
   sums_do_not_depend_on_where_a_row_lies();
   cross_of_every_pair_of_dtypes();
   cross_is_infinite_when_a_kept_token_is_lost();

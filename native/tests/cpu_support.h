@@ -59,8 +59,8 @@ class GuardedBytes {
     const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     const size_t inside = (bytes + page - 1) / page * page;
     size_ = inside + 2 * page;
-    base_ = static_cast<char*>(
-        mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    base_ =
+        static_cast<char*>(mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     mprotect(base_, page, PROT_NONE);
     mprotect(base_ + page + inside, page, PROT_NONE);
     data_ = base_ + page + (edge == kEndAtGuard ? inside - bytes : 0);

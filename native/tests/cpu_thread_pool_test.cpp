@@ -1,4 +1,5 @@
-// The thread pool: every item exactly once, scratch slots never shared, early stop, nesting, resizing, exceptions, fork.
+// The thread pool: every item exactly once, scratch slots never shared, early stop, nesting, resizing,
+// exceptions, fork.
 #include "cpu/thread_pool.h"
 
 #include <sys/resource.h>
@@ -148,7 +149,9 @@ void an_exception_reaches_the_caller_and_leaves_the_pool_usable() {
 double cpu_seconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](timeval t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+  const auto seconds = [](timeval t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
