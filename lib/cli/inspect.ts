@@ -1,0 +1,30 @@
+/** `lp-reg inspect`: the first thing to look at when something is slow or does not load. */
+import { parseArgs } from 'node:util';
+import { inspect } from '../native/inspect.js';
+import type { InspectReport } from '../native/inspect-types.js';
+
+/** Runs the command and returns what it prints. */
+export function runInspect(argv: readonly string[]): string {
+  const { values } = parseArgs({ args: [...argv], options: { json: { type: 'boolean' } } });
+  const report = inspect();
+  const forcedSet = process.env.LPREG_ISA ?? null;
+  return values.json
+    ? `${JSON.stringify({ ...report, LPREG_ISA: forcedSet }, null, 2)}\n`
+    : describe(report, forcedSet);
+}
+
+function describe(report: InspectReport, forcedSet: string | null): string {
+  const { cuda } = report.backends;
+  const lines = [
+    ['version', report.version],
+    ['addon', report.addonPath],
+    ['library', `${report.libraryPath} (ABI ${report.abiVersion})`],
+    ['instruction set', report.instructionSet],
+    ['', `usable here: ${report.instructionSets.join(', ')}`],
+    ['', forcedSet === null ? 'LPREG_ISA not set' : `LPREG_ISA=${forcedSet}`],
+    ['threads', String(report.threads)],
+    ['cpu', 'on'],
+    ['cuda', cuda.available ? 'on' : `off: ${cuda.reason ?? 'no reason known'}`],
+  ];
+  return `${lines.map(([name = '', value]) => `${name.padEnd(17)}${value}`).join('\n')}\n`;
+}

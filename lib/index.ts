@@ -1,0 +1,38 @@
+/**
+ * Fused policy losses of reinforcement learning with verifiable rewards (Lp-Reg, GRPO, GSPO and others) over the logits
+ * of a language model.
+ *
+ * @packageDocumentation
+ */
+export { LpRegError, type LpRegErrorCode, type LpRegErrorDetails, type LpRegErrorStatus } from './errors.js';
+export type { ForwardOptions } from './loss/call-options.js';
+export type { BackwardOptions, GradientOptions } from './loss/gradient.js';
+export type { LossAndGradient, LossResult, LossValues } from './loss/loss-result.js';
+export type { LossMetrics } from './loss/metrics.js';
+export type { ObjectiveField, ObjectiveResult } from './loss/objective.js';
+export { PolicyLoss } from './loss/policy-loss.js';
+export * as presets from './loss/presets.js';
+export { type ProxySnapshotOptions, proxySnapshot, proxySnapshotSync } from './loss/snapshot.js';
+export type { DefaultTokenField, TokenArrays, TokenField, TokenResults } from './loss/token-fields.js';
+export {
+  type ActionStatsBatch,
+  type TokenCotangents,
+  type TokenStats,
+  tokenStats,
+  tokenStatsSync,
+} from './loss/token-stats.js';
+export type { TokenStatsOptions, TokenStatsProxy } from './loss/token-stats-options.js';
+export { getThreads, setThreads } from './native/context.js';
+export { inspect } from './native/inspect.js';
+export type { InspectReport } from './native/inspect-types.js';
+export type { JobOptions, Progress } from './native/jobs.js';
+export type * from './options/option-types.js';
+export type {
+  ObjectiveBatch,
+  ObjectiveInputs,
+  PolicyLossBatch,
+  TokenStatistics,
+  TokenStatsBatch,
+} from './tensors/batch.js';
+export type { ProxySnapshot } from './tensors/proxy-snapshot.js';
+export type { Float16ArrayLike, Tensor, TensorData, TensorDtype } from './tensors/tensor.js';

@@ -1,0 +1,109 @@
+import { LpRegError } from '../errors.js';
+import type { GradientArgument } from '../native/addon-types.js';
+import { matrixArgument } from '../native/batch-argument.js';
+import { readDtype, requireShape, type TensorView, viewTensor } from '../tensors/layout.js';
+import type { Fields } from '../tensors/own-fields.js';
+import type { Tensor, TensorData, TensorDtype } from '../tensors/tensor.js';
+import { allocate } from './allocate.js';
+import { recordOverwrite } from './overwritten.js';
+
+/** Where a gradient goes. */
+export interface GradientOptions<Into extends Tensor = Tensor> {
+  /**
+   * Tensor to write the gradient into, of the shape of the logits and any dtype: the logits themselves, which are then
+   * consumed, or one that shares no memory with the batch (`ERR_ALIAS`). @default a new tensor
+   */
+  readonly into?: Into | undefined;
+  /** Dtype of a new tensor; an error with `into`, which has its own. @default that of the logits */
+  readonly dtype?: TensorDtype | undefined;
+}
+
+/** Options of a backward pass of the loss. */
+export interface BackwardOptions<Into extends Tensor = Tensor> extends GradientOptions<Into> {
+  /** Multiplies the gradient. Finite, else `ERR_NON_FINITE_INPUT`. @default 1 */
+  readonly gradOutput?: number | undefined;
+}
+
+/** Names of {@link GradientOptions}. */
+export const GRADIENT_OPTIONS = ['into', 'dtype'] as const;
+
+/** Names of {@link BackwardOptions}. */
+export const BACKWARD_OPTIONS = [...GRADIENT_OPTIONS, 'gradOutput'] as const;
+
+/** A gradient about to be computed. */
+export interface GradientTarget {
+  readonly argument: GradientArgument;
+  /** What the caller gets: the tensor it gave, or a new one. */
+  readonly tensor: Tensor;
+  readonly inPlace: boolean;
+}
+
+/**
+ * Checks `into` and `dtype`, and allocates a new tensor where there is none.
+ * @throws {LpRegError} As `viewTensor`; `ERR_SHAPE`, `ERR_OPTION_WITHOUT_EFFECT`, `ERR_OUT_OF_MEMORY`.
+ */
+export function gradientTarget({ into, dtype }: Fields, logits: TensorView): GradientTarget {
+  if (into === undefined)
+    return newGradient(dtype === undefined ? logits.dtype : readDtype(dtype, 'gradient'), logits);
+  if (dtype !== undefined) {
+    throw new LpRegError('ERR_OPTION_WITHOUT_EFFECT', 'dtype: has no effect with into, which has its own', {
+      argument: 'dtype',
+    });
+  }
+  const view = viewTensor(into, 'into');
+  requireShape(view, logits.shape, 'into');
+  const inPlace = view.data.buffer === logits.data.buffer && view.data.byteOffset === logits.data.byteOffset;
+  return { argument: { ...matrixArgument(view), owned: false }, tensor: into as Tensor, inPlace };
+}
+
+/** Runs what writes a gradient; an in-place one is recorded as soon as it has consumed the logits. */
+export function consuming<T>(target: GradientTarget, write: () => T): T {
+  try {
+    const value = write();
+    recordConsumed(target);
+    return value;
+  } catch (error) {
+    recordConsumed(target, error);
+    throw error;
+  }
+}
+
+/** {@link consuming} for an asynchronous call. */
+export async function consumingLater<T>(target: GradientTarget, write: () => Promise<T>): Promise<T> {
+  try {
+    const value = await write();
+    recordConsumed(target);
+    return value;
+  } catch (error) {
+    recordConsumed(target, error);
+    throw error;
+  }
+}
+
+function recordConsumed({ inPlace, argument }: GradientTarget, error?: unknown): void {
+  const untouched = error !== undefined && !(error instanceof LpRegError && error.status === 'consumed');
+  if (inPlace && !untouched) recordOverwrite(argument.data);
+}
+
+function newGradient(dtype: TensorDtype, logits: TensorView): GradientTarget {
+  const { shape } = logits;
+  const data = allocate(
+    arrayTypeOf(dtype, logits),
+    shape.reduce((a, b) => a * b, 1),
+    'gradient',
+  );
+  const tensor = { data, dtype, shape };
+  return {
+    argument: { ...matrixArgument(viewTensor(tensor, 'gradient')), owned: true },
+    tensor,
+    inPlace: false,
+  };
+}
+
+/** A `Float16Array` only where the logits are one; older engines have none. */
+function arrayTypeOf(dtype: TensorDtype, logits: TensorView): new (length: number) => TensorData {
+  if (dtype === 'float32') return Float32Array;
+  const isFloat16Array = Object.prototype.toString.call(logits.data) === '[object Float16Array]';
+  const type = isFloat16Array && dtype === 'float16' ? Reflect.get(globalThis, 'Float16Array') : undefined;
+  return type ?? Uint16Array;
+}

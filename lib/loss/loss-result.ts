@@ -1,0 +1,98 @@
+import type { LossOptionsArgument, LossResultValue } from '../native/addon-types.js';
+import type { JobOptions } from '../native/jobs.js';
+import type { Fields } from '../tensors/own-fields.js';
+import type { Tensor } from '../tensors/tensor.js';
+import { BackwardPass, type ForwardPass } from './backward-pass.js';
+import { callFields, jobFields } from './call-options.js';
+import { BACKWARD_OPTIONS, type BackwardOptions } from './gradient.js';
+import { type LossMetrics, lossMetrics } from './metrics.js';
+import type { TokenField, TokenResults } from './token-fields.js';
+
+/** Loss, metrics and per-token results of a batch. */
+export interface LossValues<Field extends TokenField> {
+  /** The loss, aggregated over the batch. */
+  readonly loss: number;
+  readonly metrics: LossMetrics;
+  readonly tokens: TokenResults<Field>;
+}
+
+/** What {@link PolicyLoss.forwardBackward} gives. */
+export interface LossAndGradient<Field extends TokenField, Into extends Tensor> extends LossValues<Field> {
+  /** d loss / d logits: the tensor given as `into`, or a new one. */
+  readonly gradLogits: Into;
+}
+
+/**
+ * Result of a forward pass, which can be taken backward as often as its logits last.
+ *
+ * It holds on to the batch, whose arrays must not change until the last backward pass, and to a workspace of about 100
+ * bytes per row, until it is disposed of or collected.
+ */
+export class LossResult<Field extends TokenField> implements LossValues<Field>, Disposable {
+  readonly loss: number;
+  readonly metrics: LossMetrics;
+  readonly tokens: TokenResults<Field>;
+  readonly #pass: BackwardPass<'lossBackward'>;
+
+  /** @internal */
+  constructor(
+    pass: ForwardPass,
+    options: LossOptionsArgument,
+    result: LossResultValue,
+    tokens: TokenResults<Field>,
+  ) {
+    this.loss = result.loss as number;
+    this.metrics = lossMetrics(result);
+    this.tokens = tokens;
+    this.#pass = new BackwardPass('lossBackward', pass, (fields, { batch, workspace }, gradient) => ({
+      options,
+      batch: batch.argument,
+      workspace,
+      grad_output: gradOutputOf(fields),
+      gradient,
+    }));
+  }
+
+  /**
+   * Computes d loss / d logits off the event loop.
+   *
+   * In place (`into` the logits themselves) the logits are consumed: this result, and every other over the same memory, has
+   * then no backward pass any more. Logits that are not in a `SharedArrayBuffer` are copied when called and overwritten
+   * when the promise resolves; to save the copy use a `SharedArrayBuffer` or {@link backwardSync}.
+   *
+   * @returns The tensor given as `into`, or a new one of the shape of the logits.
+   * @throws {LpRegError} `ERR_CONSUMED`, `ERR_DISPOSED`, `ERR_DETACHED`, `ERR_ABORTED` (`status` tells whether `into` has been
+   *   written to), `ERR_ALIAS`, `ERR_SHAPE`, `ERR_STRIDE`, `ERR_DTYPE`, `ERR_TYPE`, `ERR_OPTION_WITHOUT_EFFECT`,
+   *   `ERR_NON_FINITE_INPUT`, `ERR_OUT_OF_MEMORY`.
+   * @example
+   * const gradLogits = await result.backward();
+   * @example
+   * await result.backward({ into: logits, gradOutput: 1 / accumulationSteps });
+   */
+  async backward<Into extends Tensor = Tensor>(options?: BackwardOptions<Into> & JobOptions): Promise<Into> {
+    const [fields, job] = jobFields(options, BACKWARD_OPTIONS);
+    return (await this.#pass.runJob(fields, job)) as Into;
+  }
+
+  /**
+   * {@link backward} on this thread, never with a copy. For callbacks of automatic differentiation.
+   * @throws {LpRegError} As {@link backward}, except `ERR_ABORTED`.
+   */
+  backwardSync<Into extends Tensor = Tensor>(options?: BackwardOptions<Into>): Into {
+    return this.#pass.run(callFields(options, BACKWARD_OPTIONS)) as Into;
+  }
+
+  /** Lets go of the batch and the workspace. Values and arrays stay; a later backward pass is `ERR_DISPOSED`. */
+  dispose(): void {
+    this.#pass.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** The factor of a gradient; that it is a finite number is checked natively. */
+export function gradOutputOf({ gradOutput }: Fields): number {
+  return gradOutput === undefined ? 1 : (gradOutput as number);
+}

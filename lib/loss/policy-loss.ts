@@ -1,0 +1,256 @@
+import { LpRegError } from '../errors.js';
+import type { LossOptionsArgument, Operations } from '../native/addon-types.js';
+import {
+  batchFields,
+  type CheckedLogitsBatch,
+  logitsBatch,
+  requireSequences,
+} from '../native/batch-argument.js';
+import { type ContextHandle, contextInfo, contextOf } from '../native/context.js';
+import { type JobOptions, run, runJob } from '../native/jobs.js';
+import { lossOptionsArgument } from '../native/option-arguments.js';
+import type { PolicyLossOptions, ResolvedOptions } from '../options/option-types.js';
+import { resolveOptions } from '../options/resolve.js';
+import type { ObjectiveBatch, PolicyLossBatch } from '../tensors/batch.js';
+import type { Fields } from '../tensors/own-fields.js';
+import type { Tensor } from '../tensors/tensor.js';
+import { allocateByName } from './allocate.js';
+import { callFields, type ForwardOptions, jobFields } from './call-options.js';
+import {
+  BACKWARD_OPTIONS,
+  type BackwardOptions,
+  consuming,
+  consumingLater,
+  gradientTarget,
+} from './gradient.js';
+import { gradOutputOf, type LossAndGradient, LossResult } from './loss-result.js';
+import { lossMetrics } from './metrics.js';
+import { type ObjectiveCall, type ObjectiveResult, objectiveCall, objectiveResult } from './objective.js';
+import { now } from './overwritten.js';
+import {
+  allocateTokens,
+  type DefaultTokenField,
+  defaultLossFields,
+  lossFields,
+  readOutputs,
+  type TokenArrays,
+  type TokenField,
+  type TokenResults,
+  tokensArgument,
+} from './token-fields.js';
+
+const BATCH_INPUTS = [
+  'logits',
+  'actions',
+  'oldLogProbs',
+  'advantages',
+  'mask',
+  'cuSeqLens',
+  'oldLogits',
+  'proxySnapshot',
+  'proxyLogProbs',
+  'refLogProbs',
+  'rolloutWeights',
+  'chosen',
+  'probThreshold',
+  'tokenCount',
+  'sequenceCount',
+  'sequenceLengths',
+  'maxLength',
+] as const satisfies readonly (keyof PolicyLossBatch)[];
+
+const FORWARD_OPTIONS = ['outputs'] as const;
+const BOTH_OPTIONS = [...FORWARD_OPTIONS, ...BACKWARD_OPTIONS] as const;
+
+/**
+ * A policy loss over the logits of a language model, with its gradient.
+ *
+ * Every method comes twice: asynchronous, off the event loop, and with `Sync` for callbacks of automatic differentiation.
+ * Asynchronous calls of one JavaScript thread run one after the other, each on all threads of `setThreads`.
+ *
+ * @example
+ * const policyLoss = new PolicyLoss({ objective: 'lp-reg' });
+ * const logits = { data: new Float32Array(B * T * V), dtype: 'float32', shape: [B, T, V] };
+ * const result = await policyLoss.forward({ logits, actions, oldLogProbs, advantages, mask });
+ * result.loss;
+ * const gradLogits = await result.backward({ into: logits });
+ */
+export class PolicyLoss implements Disposable {
+  /** The options, checked and with their defaults filled in. Frozen. */
+  readonly options: ResolvedOptions;
+  /** Where the loss is computed. */
+  readonly backend: 'cpu' | 'cuda';
+  /** CPU instruction set in use, such as `'avx2'`; the environment variable `LPREG_ISA` forces one. */
+  readonly instructionSet: string;
+  /** Every per-token result that this loss can give, for the option `outputs`. */
+  readonly tokenFields: readonly TokenField[];
+  readonly #context: ContextHandle;
+  readonly #native: LossOptionsArgument;
+  #disposed = false;
+
+  /**
+   * @param options - The objective, and what deviates from its defaults; `presets` has published recipes.
+   * @throws {LpRegError} `ERR_MISSING`, `ERR_TYPE`, `ERR_OPTION` (out of range), `ERR_OPTION_WITHOUT_EFFECT` (ignored by this
+   *   loss), with the option's name in `argument`; `ERR_BACKEND_UNAVAILABLE`, `ERR_LIBRARY`.
+   */
+  constructor(options: PolicyLossOptions) {
+    this.options = resolveOptions(options);
+    this.tokenFields = Object.freeze(lossFields(this.options));
+    this.#native = lossOptionsArgument(this.options);
+    this.#context = contextOf(this.options.backend);
+    this.backend = this.#context.backend;
+    this.instructionSet = contextInfo(this.#context).instructionSet;
+  }
+
+  /**
+   * Computes the loss of a batch, off the event loop.
+   * @returns The loss, its metrics, per-token results, and the way backward.
+   * @throws {LpRegError} `ERR_MISSING`, `ERR_TYPE`, `ERR_DTYPE`, `ERR_SHAPE`, `ERR_STRIDE`, `ERR_MASK`, `ERR_ACTION_RANGE`,
+   *   `ERR_NON_FINITE_INPUT`, `ERR_NON_FINITE_LOGITS`, `ERR_NON_FINITE_LOSS` with `argument` and first `index`;
+   *   `ERR_OPTION_WITHOUT_EFFECT` for an input that this loss ignores; `ERR_DETACHED`, `ERR_ABORTED`, `ERR_DISPOSED`,
+   *   `ERR_OUT_OF_MEMORY`.
+   */
+  async forward<const Field extends TokenField = DefaultTokenField>(
+    batch: PolicyLossBatch,
+    options?: ForwardOptions<Field> & JobOptions,
+  ): Promise<LossResult<Field>> {
+    const [fields, job] = jobFields(options, FORWARD_OPTIONS);
+    const call = this.#forwardCall<Field>(batch, fields);
+    return call.result(await runJob(this.#context, 'lossForward', call.argument, job, call.rows));
+  }
+
+  /**
+   * {@link forward} on this thread.
+   * @throws {LpRegError} As {@link forward}, except `ERR_ABORTED`.
+   */
+  forwardSync<const Field extends TokenField = DefaultTokenField>(
+    batch: PolicyLossBatch,
+    options?: ForwardOptions<Field>,
+  ): LossResult<Field> {
+    const call = this.#forwardCall<Field>(batch, callFields(options, FORWARD_OPTIONS));
+    return call.result(run(this.#context, 'lossForward', call.argument));
+  }
+
+  /**
+   * Computes loss and gradient in one call: the way to train. The logits are read once where the loss allows it: every loss
+   * whose tokens do not depend on one another, and Lp-Reg in form `kept`, with `selectOn: 'old'` or with `probThreshold`.
+   * @throws {LpRegError} As {@link forward} and {@link LossResult.backward}; after a failure in place, `status` tells whether
+   *   the logits still are what they were. `checkFirst: true` makes sure of it for all but `ERR_ABORTED`.
+   */
+  async forwardBackward<const Field extends TokenField = DefaultTokenField, Into extends Tensor = Tensor>(
+    batch: PolicyLossBatch,
+    options?: ForwardOptions<Field> & BackwardOptions<Into> & JobOptions,
+  ): Promise<LossAndGradient<Field, Into>> {
+    const [fields, job] = jobFields(options, BOTH_OPTIONS);
+    const call = this.#bothCall<Field, Into>(batch, fields);
+    const write = () => runJob(this.#context, 'lossForwardBackward', call.argument, job, call.rows);
+    return call.result(await consumingLater(call.target, write));
+  }
+
+  /**
+   * {@link forwardBackward} on this thread, never with a copy.
+   * @throws {LpRegError} As {@link forwardBackward}, except `ERR_ABORTED`.
+   */
+  forwardBackwardSync<const Field extends TokenField = DefaultTokenField, Into extends Tensor = Tensor>(
+    batch: PolicyLossBatch,
+    options?: ForwardOptions<Field> & BackwardOptions<Into>,
+  ): LossAndGradient<Field, Into> {
+    const call = this.#bothCall<Field, Into>(batch, callFields(options, BOTH_OPTIONS));
+    return call.result(
+      consuming(call.target, () => run(this.#context, 'lossForwardBackward', call.argument)),
+    );
+  }
+
+  /**
+   * The scalar stage alone: from per-token log-probabilities to the loss and to d loss / d logProb, d entropy and d KL per
+   * token, for trainers that differentiate those themselves. The logits are not needed.
+   * @throws {LpRegError} As {@link forward}; `ERR_MISSING` for a statistic in `tokens` that this loss needs.
+   * @example
+   * const stats = await tokenStats({ logits, actions, mask });
+   * const { loss, tokens } = await policyLoss.objective({ shape: [B, T], tokens: stats.tokens, oldLogProbs, advantages, mask });
+   * const gradLogits = await stats.backward({ dLogProbs: tokens.coefLogProb });
+   */
+  async objective(batch: ObjectiveBatch, options?: JobOptions): Promise<ObjectiveResult> {
+    const [, job] = jobFields(options, []);
+    const call = this.#objectiveCall(batch);
+    return objectiveResult(call, await runJob(this.#context, 'objective', call.argument, job, call.rows));
+  }
+
+  /**
+   * {@link objective} on this thread.
+   * @throws {LpRegError} As {@link objective}, except `ERR_ABORTED`.
+   */
+  objectiveSync(batch: ObjectiveBatch): ObjectiveResult {
+    const call = this.#objectiveCall(batch);
+    return objectiveResult(call, run(this.#context, 'objective', call.argument));
+  }
+
+  /** Ends the use of this loss: later calls are `ERR_DISPOSED`. Calls under way and results go on. */
+  dispose(): void {
+    this.#disposed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #forwardCall<Field extends TokenField>(batch: PolicyLossBatch, fields: Fields) {
+    const checked = this.#check(batch);
+    const tokens = this.#tokens(fields, checked.rows);
+    const argument: Operations['lossForward']['arguments'] = {
+      allocate: allocateByName,
+      options: this.#native,
+      batch: checked.argument,
+      outputs: tokensArgument(tokens),
+    };
+    const time = now();
+    const result = (value: Operations['lossForward']['value']) => {
+      const pass = { context: this.#context, batch: checked, time, workspace: value.workspace };
+      return new LossResult<Field>(pass, this.#native, value, tokens as TokenResults<Field>);
+    };
+    return { argument, rows: checked.rows, result };
+  }
+
+  #bothCall<Field extends TokenField, Into extends Tensor>(batch: PolicyLossBatch, fields: Fields) {
+    const checked = this.#check(batch);
+    const tokens = this.#tokens(fields, checked.rows);
+    const target = gradientTarget(fields, checked.logits);
+    const argument: Operations['lossForwardBackward']['arguments'] = {
+      allocate: allocateByName,
+      options: this.#native,
+      batch: checked.argument,
+      outputs: tokensArgument(tokens),
+      grad_output: gradOutputOf(fields),
+      gradient: target.argument,
+    };
+    const result = (value: Operations['lossForwardBackward']['value']): LossAndGradient<Field, Into> => ({
+      loss: value.loss as number,
+      metrics: lossMetrics(value),
+      tokens: tokens as TokenResults<Field>,
+      gradLogits: target.tensor as Into,
+    });
+    return { argument, rows: checked.rows, target, result };
+  }
+
+  #objectiveCall(batch: ObjectiveBatch): ObjectiveCall {
+    this.#requireAlive();
+    return objectiveCall(batch, this.options, this.#native);
+  }
+
+  #check(batch: PolicyLossBatch): CheckedLogitsBatch {
+    this.#requireAlive();
+    const fields = batchFields(batch, BATCH_INPUTS);
+    const checked = logitsBatch(fields, this.options.temperature);
+    requireSequences(fields, checked.logits.shape.length);
+    return checked;
+  }
+
+  #tokens(fields: Fields, rows: number): Partial<TokenArrays> {
+    const outputs = readOutputs(fields.outputs, this.tokenFields, defaultLossFields(this.options));
+    return allocateTokens(outputs, rows);
+  }
+
+  #requireAlive(): void {
+    if (this.#disposed) throw new LpRegError('ERR_DISPOSED', 'this loss has been disposed of');
+  }
+}

@@ -1,0 +1,96 @@
+import type { Operations } from '../native/addon-types.js';
+import { logitsBatch } from '../native/batch-argument.js';
+import { contextOf } from '../native/context.js';
+import { type JobOptions, run, runJob } from '../native/jobs.js';
+import { rowOptionsArgument } from '../native/option-arguments.js';
+import { missing, numberThat } from '../options/checks.js';
+import { checkFilter } from '../options/option-checks.js';
+import type { Backend, Filter } from '../options/option-types.js';
+import { type Fields, seal } from '../tensors/own-fields.js';
+import type { ProxySnapshot } from '../tensors/proxy-snapshot.js';
+import type { Tensor } from '../tensors/tensor.js';
+import { allocateByName } from './allocate.js';
+import { callFields, jobFields } from './call-options.js';
+import { readRowOptions } from './token-stats-options.js';
+
+/** Options of {@link proxySnapshot}. */
+export interface ProxySnapshotOptions {
+  /** Which tokens the proxies keep. */
+  readonly filter: Filter;
+  /** That of the loss that will use the snapshot. Finite, above 0. @default 1 */
+  readonly temperature?: number | undefined;
+  /** Replaces each logit `z` by `softcap * tanh(z / softcap)`. Finite, above 0. @default off */
+  readonly softcap?: number | undefined;
+  /** `[N]` 1 for tokens that count; others get no proxy. @default all count */
+  readonly mask?: Uint8Array | undefined;
+  /**
+   * Most kept tokens over all rows, at 8 bytes each: on flat rows a filter may keep the whole vocabulary. An integer from 0.
+   * @default 67108864 (2^26, half a gibibyte)
+   */
+  readonly maxEntries?: number | undefined;
+  /** Where it is computed. @default 'auto' */
+  readonly backend?: Backend | undefined;
+}
+
+const DEFAULT_MAX_ENTRIES = 2 ** 26;
+
+const OPTIONS = ['filter', 'temperature', 'softcap', 'mask', 'maxEntries', 'backend'] as const;
+
+/**
+ * Keeps the proxies of the policy that made `logits` without keeping its logits, for `proxy: 'snapshot'` in later steps.
+ * Off the event loop.
+ *
+ * @param logits - Of the old policy, `[B, T, V]` or `[N, V]`.
+ * @throws {LpRegError} `ERR_SNAPSHOT_TOO_LARGE`, `ERR_MISSING` (filter), `ERR_NON_FINITE_LOGITS`, and as {@link tokenStats}.
+ * @example
+ * const snapshot = await proxySnapshot(oldLogits, { filter: { kind: 'min-p', kappa: 0.02 } });
+ * const policyLoss = new PolicyLoss({ objective: 'lp-reg', proxy: 'snapshot' });
+ * await policyLoss.forward({ logits, actions, oldLogProbs, advantages, proxySnapshot: snapshot });
+ */
+export async function proxySnapshot(
+  logits: Tensor,
+  options: ProxySnapshotOptions & JobOptions,
+): Promise<ProxySnapshot> {
+  const [fields, job] = jobFields(options, OPTIONS);
+  const call = snapshotCall(logits, fields);
+  return call.result(await runJob(call.context, 'proxySnapshot', call.argument, job, call.rows));
+}
+
+/**
+ * {@link proxySnapshot} on this thread.
+ * @throws {LpRegError} As {@link proxySnapshot}, except `ERR_ABORTED`.
+ */
+export function proxySnapshotSync(logits: Tensor, options: ProxySnapshotOptions): ProxySnapshot {
+  const call = snapshotCall(logits, callFields(options, OPTIONS));
+  return call.result(run(call.context, 'proxySnapshot', call.argument));
+}
+
+function snapshotCall(logits: Tensor, fields: Fields) {
+  const options = readRowOptions(fields);
+  if (fields.filter === undefined) throw missing('filter', 'a proxy needs one');
+  const filter = checkFilter(fields.filter, 'filter');
+  const batch = logitsBatch(seal({ logits, mask: fields.mask }), options.temperature);
+  const argument: Operations['proxySnapshot']['arguments'] = {
+    allocate: allocateByName,
+    options: rowOptionsArgument({ ...options, filter, proxy: 'current' }),
+    batch: batch.argument,
+    max_entries: readMaxEntries(fields.maxEntries),
+  };
+  const result = (value: Operations['proxySnapshot']['value']): ProxySnapshot => ({
+    rows: batch.rows,
+    vocab: batch.logits.shape.at(-1) as number,
+    temperature: options.temperature,
+    rowPtr: value.row_ptr,
+    ids: value.ids,
+    logQ: value.log_q,
+    logKeptMass: value.log_kept_mass,
+    uniform: value.uniform,
+  });
+  return { context: contextOf(options.backend), argument, rows: batch.rows, result };
+}
+
+const entryCount = numberThat('an integer from 0', (value) => Number.isSafeInteger(value) && value >= 0);
+
+function readMaxEntries(value: unknown): number {
+  return value === undefined ? DEFAULT_MAX_ENTRIES : entryCount(value, 'maxEntries');
+}

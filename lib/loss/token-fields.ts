@@ -1,0 +1,158 @@
+import { LpRegError } from '../errors.js';
+import { TOKEN_FIELDS } from '../native/names.js';
+import type { ResolvedOptions } from '../options/option-types.js';
+import { describe, seal } from '../tensors/own-fields.js';
+import { allocate } from './allocate.js';
+
+/** Per-token results, each `[N]` in the order of the rows; 0 where the mask is 0. */
+export interface TokenArrays {
+  /** Log-probability of the action, in nats, at most 0. */
+  readonly logProbs: Float32Array;
+  /** Entropy of the row, in nats. */
+  readonly entropy: Float32Array;
+  /** Log of the probability mass that the filter keeps, at most 0; `-Infinity` where the proxy is uniform. */
+  readonly logKeptMass: Float32Array;
+  /** Log-probability of the action under the proxy; `-Infinity` where it was filtered out. */
+  readonly proxyLogProbs: Float32Array;
+  /** KL(q‖p) of the proxy to the current policy, in nats. */
+  readonly kl: Float32Array;
+  /** Loss of the token before its weight, with rollout weight and Lp-Reg term, without entropy and reference terms. */
+  readonly tokenLoss: Float32Array;
+  /** d loss / d log-probability. */
+  readonly coefLogProb: Float32Array;
+  /** d loss / d entropy. */
+  readonly coefEntropy: Float32Array;
+  /** d loss / d KL(q‖p). */
+  readonly coefKl: Float32Array;
+  /** Weight of the token in the loss (docs/semantics.md §4). */
+  readonly weight: Float32Array;
+  /** Log of the sum of `exp(z / temperature)` over the row. */
+  readonly logSumExp: Float32Array;
+  /** Number of tokens that the filter keeps. */
+  readonly keepCount: Int32Array;
+  /** 1 where the action is an exact maximiser of its row. */
+  readonly actionIsMax: Uint8Array;
+  /** 1 where the token is regularised (Lp-Reg), penalised (KL-Cov), zeroed (Clip-Cov) or kept (80/20). */
+  readonly selected: Uint8Array;
+  /** 1 where the ratio was clipped. */
+  readonly clipped: Uint8Array;
+  /** 1 where the dual clip acted. */
+  readonly dualClipped: Uint8Array;
+  /** 1 for Clip-Cov's candidates. */
+  readonly candidate: Uint8Array;
+}
+
+/** Name of a per-token result. */
+export type TokenField = keyof TokenArrays;
+
+/** Fields that every loss has, and gives unless told otherwise. */
+export type DefaultTokenField =
+  | 'logProbs'
+  | 'entropy'
+  | 'tokenLoss'
+  | 'coefLogProb'
+  | 'weight'
+  | 'clipped'
+  | 'selected';
+
+/** Per-token results that were asked for; others may be there too. */
+export type TokenResults<Field extends TokenField> = Pick<TokenArrays, Field> & Partial<TokenArrays>;
+
+const ARRAY_TYPES: { readonly [Field in TokenField]?: new (length: number) => Int32Array | Uint8Array } = {
+  keepCount: Int32Array,
+  actionIsMax: Uint8Array,
+  selected: Uint8Array,
+  clipped: Uint8Array,
+  dualClipped: Uint8Array,
+  candidate: Uint8Array,
+};
+
+const ROW_FIELDS: readonly TokenField[] = ['logProbs', 'entropy', 'logSumExp', 'actionIsMax'];
+const PROXY_FIELDS: readonly TokenField[] = ['logKeptMass', 'proxyLogProbs', 'kl', 'keepCount'];
+const ACTION_FIELDS: readonly TokenField[] = ['logProbs', 'proxyLogProbs', 'actionIsMax'];
+const OBJECTIVE_FIELDS: readonly TokenField[] = [
+  'tokenLoss',
+  'coefLogProb',
+  'coefEntropy',
+  'coefKl',
+  'weight',
+  'selected',
+  'clipped',
+];
+
+/** Statistics of the rows under a proxy; stored log-probs have nothing but themselves. */
+export function statsFields(proxy: string | undefined, hasActions: boolean): readonly TokenField[] {
+  const none = proxy === undefined || proxy === 'none';
+  const ofProxy: readonly TokenField[] = proxy === 'stored' ? ['proxyLogProbs'] : PROXY_FIELDS;
+  const fields = [...ROW_FIELDS, ...(none ? [] : ofProxy)];
+  return hasActions ? fields : fields.filter((field) => !ACTION_FIELDS.includes(field));
+}
+
+/** Fields of the scalar stage. */
+export function objectiveFields(options: ResolvedOptions): readonly TokenField[] {
+  const fields = [...OBJECTIVE_FIELDS];
+  if (seal(options).dualClip !== undefined) fields.push('dualClipped');
+  if (options.objective === 'clip-cov') fields.push('candidate');
+  return fields;
+}
+
+/** Every field that a loss can give. */
+export function lossFields(options: ResolvedOptions): readonly TokenField[] {
+  const proxy = options.objective === 'lp-reg' ? options.proxy : undefined;
+  return [...statsFields(proxy, true), ...objectiveFields(options)];
+}
+
+/**
+ * Those given by default: all but two that few want, and a KL to another policy that costs a pass of its own which this
+ * loss does not need.
+ */
+export function defaultLossFields(options: ResolvedOptions): readonly TokenField[] {
+  const klIsFree =
+    options.objective === 'lp-reg' && (options.proxy === 'current' || options.form === 'paper');
+  const unwanted: readonly TokenField[] = [
+    'logSumExp',
+    'actionIsMax',
+    ...(klIsFree ? [] : (['kl'] as const)),
+  ];
+  return lossFields(options).filter((field) => !unwanted.includes(field));
+}
+
+/**
+ * Checks the option `outputs`.
+ * @param offered - Fields that this call can give.
+ * @throws {LpRegError} `ERR_TYPE`, `ERR_OPTION` for an unknown field, `ERR_OPTION_WITHOUT_EFFECT` for one of another loss.
+ */
+export function readOutputs(
+  outputs: unknown,
+  offered: readonly TokenField[],
+  byDefault: readonly TokenField[],
+): readonly TokenField[] {
+  if (outputs === undefined) return byDefault;
+  const fail = (code: 'ERR_TYPE' | 'ERR_OPTION' | 'ERR_OPTION_WITHOUT_EFFECT', message: string) =>
+    new LpRegError(code, `outputs: ${message}`, { argument: 'outputs' });
+  if (!Array.isArray(outputs)) throw fail('ERR_TYPE', `expected an array, received ${describe(outputs)}`);
+  for (const field of outputs) {
+    if (!Object.hasOwn(TOKEN_FIELDS, field)) throw fail('ERR_OPTION', `there is no field ${describe(field)}`);
+    if (!offered.includes(field)) throw fail('ERR_OPTION_WITHOUT_EFFECT', `${field} does not apply here`);
+  }
+  return outputs;
+}
+
+/** Arrays for the given fields. */
+export function allocateTokens(fields: readonly TokenField[], rows: number): Partial<TokenArrays> {
+  return Object.fromEntries(
+    fields.map((field) => [
+      field,
+      allocate<TokenArrays[TokenField]>(ARRAY_TYPES[field] ?? Float32Array, rows, field),
+    ]),
+  );
+}
+
+/** `lpreg_token_outputs` of some arrays. */
+export function tokensArgument(tokens: Partial<TokenArrays>): Readonly<Record<string, unknown>> {
+  return seal(
+    Object.fromEntries(
+      Object.entries(tokens).map(([field, array]) => [TOKEN_FIELDS[field as TokenField], array]),
+    ),
+  );
+}

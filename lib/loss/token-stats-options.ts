@@ -1,0 +1,99 @@
+import { LpRegError } from '../errors.js';
+import type { RowOptions } from '../native/option-arguments.js';
+import { missing } from '../options/checks.js';
+import { checkFilter, OPTION_CHECKS } from '../options/option-checks.js';
+import type { Backend, Filter } from '../options/option-types.js';
+import type { Fields } from '../tensors/own-fields.js';
+import type { TokenField } from './token-fields.js';
+
+/** Options of {@link tokenStats}. */
+export type TokenStatsOptions<Field extends TokenField = never> = TokenStatsProxy & {
+  /** Divides the logits before every probability. Finite, above 0. @default 1 */
+  readonly temperature?: number | undefined;
+  /** Replaces each logit `z` by `softcap * tanh(z / softcap)`. Finite, above 0. @default off */
+  readonly softcap?: number | undefined;
+  /** What a valid row with NaN, `+Infinity` or only `-Infinity` does: throw, or give NaN in that row. @default 'error' */
+  readonly nonFinite?: 'error' | 'propagate' | undefined;
+  /** Where it is computed. @default 'auto' */
+  readonly backend?: Backend | undefined;
+  /**
+   * Statistics to give.
+   * @default all that there are: with actions also `logProbs`, `proxyLogProbs` and `actionIsMax`, with a proxy also
+   *   `logKeptMass`, `keepCount` and `kl`, which costs a pass of its own for a proxy of another policy
+   */
+  readonly outputs?: readonly Field[] | undefined;
+};
+
+/** No proxy; one from logits under a filter; or one that was filtered before. */
+export type TokenStatsProxy =
+  | { readonly filter?: undefined; readonly proxy?: undefined }
+  | {
+      /** Which tokens the proxy keeps. */
+      readonly filter: Filter;
+      /** From these logits, or from the batch's `oldLogits`. @default 'current' */
+      readonly proxy?: 'current' | 'old' | undefined;
+    }
+  | {
+      readonly filter?: undefined;
+      /** From the batch's `proxySnapshot`. */
+      readonly proxy: 'snapshot';
+    };
+
+/** Names of {@link TokenStatsOptions}. */
+export const TOKEN_STATS_OPTIONS = [
+  'temperature',
+  'softcap',
+  'filter',
+  'proxy',
+  'nonFinite',
+  'backend',
+  'outputs',
+] as const;
+
+/** Checked options of a per-token operation. */
+export interface ResolvedRowOptions extends RowOptions {
+  readonly nonFinite: 'error' | 'propagate';
+  readonly backend: Backend;
+}
+
+/**
+ * Checks options and fills in the defaults.
+ * @throws {LpRegError} `ERR_TYPE`, `ERR_OPTION`, `ERR_MISSING`, `ERR_OPTION_WITHOUT_EFFECT`.
+ */
+export function readTokenStatsOptions(fields: Fields): ResolvedRowOptions {
+  return { ...readRowOptions(fields), ...readProxy(fields) };
+}
+
+/** The part that `proxySnapshot` has too. */
+export function readRowOptions(fields: Fields): Omit<ResolvedRowOptions, 'filter' | 'proxy'> {
+  const read = (key: 'temperature' | 'softcap' | 'nonFinite' | 'backend', byDefault: unknown) =>
+    fields[key] === undefined ? byDefault : OPTION_CHECKS[key](fields[key], key);
+  return {
+    temperature: read('temperature', 1) as number,
+    softcap: read('softcap', undefined) as number | undefined,
+    nonFinite: read('nonFinite', 'error') as 'error',
+    backend: read('backend', 'auto') as Backend,
+  };
+}
+
+function readProxy(fields: Fields): Pick<RowOptions, 'filter' | 'proxy'> {
+  const filter = fields.filter === undefined ? undefined : checkFilter(fields.filter, 'filter');
+  const byDefault = filter === undefined ? 'none' : 'current';
+  const proxy = fields.proxy === undefined ? byDefault : OPTION_CHECKS.proxy(fields.proxy, 'proxy');
+  if (proxy === 'stored') {
+    throw new LpRegError('ERR_OPTION', 'proxy: stored log-probs need no statistics', { argument: 'proxy' });
+  }
+  if (proxy === 'snapshot' && filter !== undefined) {
+    throw new LpRegError(
+      'ERR_OPTION_WITHOUT_EFFECT',
+      "filter: has no effect with proxy: 'snapshot', filtered beforehand",
+      {
+        argument: 'filter',
+      },
+    );
+  }
+  if ((proxy === 'current' || proxy === 'old') && filter === undefined) {
+    throw missing('filter', 'a proxy from logits needs one');
+  }
+  return { filter, proxy: proxy as NonNullable<RowOptions['proxy']> };
+}

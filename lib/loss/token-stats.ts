@@ -1,0 +1,174 @@
+import type { Operations, RowOptionsArgument } from '../native/addon-types.js';
+import { batchFields, logitsBatch } from '../native/batch-argument.js';
+import { contextOf } from '../native/context.js';
+import { type JobOptions, run, runJob } from '../native/jobs.js';
+import { WORD_OPTIONS } from '../native/names.js';
+import { rowOptionsArgument } from '../native/option-arguments.js';
+import type { TokenStatsBatch } from '../tensors/batch.js';
+import type { Fields } from '../tensors/own-fields.js';
+import type { Tensor } from '../tensors/tensor.js';
+import { allocateByName } from './allocate.js';
+import { BackwardPass, type ForwardPass } from './backward-pass.js';
+import { callFields, jobFields } from './call-options.js';
+import { GRADIENT_OPTIONS, type GradientOptions } from './gradient.js';
+import { now } from './overwritten.js';
+import {
+  allocateTokens,
+  readOutputs,
+  statsFields,
+  type TokenField,
+  type TokenResults,
+  tokensArgument,
+} from './token-fields.js';
+import { readTokenStatsOptions, TOKEN_STATS_OPTIONS, type TokenStatsOptions } from './token-stats-options.js';
+
+/** A batch whose actions are known, so that their log-probabilities are computed. */
+export type ActionStatsBatch = TokenStatsBatch & {
+  readonly actions: NonNullable<TokenStatsBatch['actions']>;
+};
+
+/** Cotangents of the statistics: what is multiplied with their Jacobian. */
+export interface TokenCotangents {
+  /** `[N]` d loss / d logProb; the batch must have had actions. @default 0 */
+  readonly dLogProbs?: Float32Array | undefined;
+  /** `[N]` d loss / d entropy. @default 0 */
+  readonly dEntropy?: Float32Array | undefined;
+  /** `[N]` d loss / d KL(q‖p), with the proxy as a constant; there must be a proxy. @default 0 */
+  readonly dKl?: Float32Array | undefined;
+}
+
+const BATCH_INPUTS = [
+  'logits',
+  'actions',
+  'mask',
+  'oldLogits',
+  'proxySnapshot',
+] as const satisfies readonly (keyof TokenStatsBatch)[];
+
+const VJP_OPTIONS = [...GRADIENT_OPTIONS, 'dLogProbs', 'dEntropy', 'dKl'] as const;
+
+/** Statistics of each token, and the way back from them to the logits. */
+export class TokenStats<Field extends TokenField> implements Disposable {
+  readonly tokens: TokenResults<Field>;
+  readonly #pass: BackwardPass<'tokenStatsBackward'>;
+
+  /** @internal */
+  constructor(pass: ForwardPass, options: RowOptionsArgument, tokens: TokenResults<Field>) {
+    this.tokens = tokens;
+    this.#pass = new BackwardPass('tokenStatsBackward', pass, (fields, { batch, workspace }, gradient) => ({
+      options,
+      batch: batch.argument,
+      states: workspace,
+      d_log_prob: fields.dLogProbs,
+      d_entropy: fields.dEntropy,
+      d_kl: fields.dKl,
+      gradient,
+    }));
+  }
+
+  /**
+   * The vector-Jacobian product: d logits of `sum(dLogProbs * logProb + dEntropy * H + dKl * KL)`, off the event loop.
+   * In place it consumes the logits, as {@link LossResult.backward} does.
+   * @returns The tensor given as `into`, or a new one of the shape of the logits.
+   * @throws {LpRegError} `ERR_MISSING` for `dLogProbs` without actions, `ERR_OPTION_WITHOUT_EFFECT` for `dKl` without a proxy,
+   *   `ERR_NON_FINITE_INPUT`, and as {@link LossResult.backward}.
+   * @example
+   * const gradLogits = await stats.backward({ dLogProbs, dEntropy });
+   */
+  async backward<Into extends Tensor = Tensor>(
+    options: TokenCotangents & GradientOptions<Into> & JobOptions,
+  ): Promise<Into> {
+    const [fields, job] = jobFields(options, VJP_OPTIONS);
+    return (await this.#pass.runJob(fields, job)) as Into;
+  }
+
+  /**
+   * {@link backward} on this thread, never with a copy.
+   * @throws {LpRegError} As {@link backward}, except `ERR_ABORTED`.
+   */
+  backwardSync<Into extends Tensor = Tensor>(options: TokenCotangents & GradientOptions<Into>): Into {
+    return this.#pass.run(callFields(options, VJP_OPTIONS)) as Into;
+  }
+
+  /** Lets go of the batch and the workspace. The arrays stay; a later backward pass is `ERR_DISPOSED`. */
+  dispose(): void {
+    this.#pass.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Computes log-probability, entropy and, with a filter, the proxy's statistics of each token, off the event loop. In a
+ * trainer it takes the place of `log_softmax` and `gather`; a rollout's old log-probs and stored proxies come from its
+ * forward part. `logKeptMass` is also the exact importance correction of sampling under the same filter.
+ *
+ * @param batch - Logits `[B, T, V]` or `[N, V]`, actions and mask `[N]`.
+ * @throws {LpRegError} As {@link PolicyLoss.forward}, and for its options `ERR_TYPE`, `ERR_OPTION`, `ERR_MISSING`,
+ *   `ERR_OPTION_WITHOUT_EFFECT`, `ERR_BACKEND_UNAVAILABLE`.
+ * @example
+ * const { tokens } = await tokenStats({ logits, actions, mask }, { filter: { kind: 'min-p', kappa: 0.02 } });
+ * tokens.logProbs; tokens.proxyLogProbs;
+ */
+export function tokenStats<const Field extends TokenField = 'logProbs' | 'entropy'>(
+  batch: ActionStatsBatch,
+  options?: TokenStatsOptions<Field> & JobOptions,
+): Promise<TokenStats<Field>>;
+export function tokenStats<const Field extends TokenField = 'entropy'>(
+  batch: TokenStatsBatch,
+  options?: TokenStatsOptions<Field> & JobOptions,
+): Promise<TokenStats<Field>>;
+export async function tokenStats(
+  batch: TokenStatsBatch,
+  options?: TokenStatsOptions<TokenField> & JobOptions,
+): Promise<TokenStats<TokenField>> {
+  const [fields, job] = jobFields(options, TOKEN_STATS_OPTIONS);
+  const call = statsCall(batch, fields);
+  return call.result(await runJob(call.context, 'tokenStats', call.argument, job, call.rows));
+}
+
+/**
+ * {@link tokenStats} on this thread.
+ * @throws {LpRegError} As {@link tokenStats}, except `ERR_ABORTED`.
+ */
+export function tokenStatsSync<const Field extends TokenField = 'logProbs' | 'entropy'>(
+  batch: ActionStatsBatch,
+  options?: TokenStatsOptions<Field>,
+): TokenStats<Field>;
+export function tokenStatsSync<const Field extends TokenField = 'entropy'>(
+  batch: TokenStatsBatch,
+  options?: TokenStatsOptions<Field>,
+): TokenStats<Field>;
+export function tokenStatsSync(
+  batch: TokenStatsBatch,
+  options?: TokenStatsOptions<TokenField>,
+): TokenStats<TokenField> {
+  const call = statsCall(batch, callFields(options, TOKEN_STATS_OPTIONS));
+  return call.result(run(call.context, 'tokenStats', call.argument));
+}
+
+function statsCall(batch: TokenStatsBatch, fields: Fields) {
+  const options = readTokenStatsOptions(fields);
+  const inputs = batchFields(batch, BATCH_INPUTS);
+  const checked = logitsBatch(inputs, options.temperature);
+  const offered = statsFields(options.proxy, inputs.actions !== undefined);
+  const tokens = allocateTokens(readOutputs(fields.outputs, offered, offered), checked.rows);
+  const context = contextOf(options.backend);
+  const argument = {
+    allocate: allocateByName,
+    options: rowOptionsArgument(options),
+    batch: checked.argument,
+    outputs: tokensArgument(tokens),
+    non_finite: WORD_OPTIONS.nonFinite.words.indexOf(options.nonFinite),
+  };
+  const time = now();
+  const result = (workspace: Operations['tokenStats']['value']) =>
+    new TokenStats<TokenField>(
+      { context, batch: checked, time, workspace },
+      argument.options,
+      tokens as TokenResults<TokenField>,
+    );
+  return { context, argument, rows: checked.rows, result };
+}

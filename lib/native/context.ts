@@ -1,0 +1,63 @@
+import { LpRegError } from '../errors.js';
+import type { Backend } from '../options/option-types.js';
+import { describe } from '../tensors/own-fields.js';
+import type { NativeContext, NativeContextInfo } from './addon-types.js';
+import { addon } from './binding.js';
+import { unwrap } from './failure.js';
+
+const BACKENDS: readonly Backend[] = ['auto', 'cpu', 'cuda'];
+
+/** A context of the library in use in this thread, and what it says of itself. */
+export interface ContextHandle {
+  readonly native: NativeContext;
+  readonly backend: 'cpu' | 'cuda';
+}
+
+const handles = new Map<Backend, ContextHandle>();
+/** 0: as many as the machine allows. */
+let wantedThreads = 0;
+
+/**
+ * The context of a back end, shared by every loss of this JavaScript thread.
+ * @throws {LpRegError} `ERR_BACKEND_UNAVAILABLE` with the reason, `ERR_LIBRARY`.
+ */
+export function contextOf(backend: Backend): ContextHandle {
+  const known = handles.get(backend) ?? [...handles.values()].find((handle) => handle.backend === backend);
+  const handle = known ?? create(backend);
+  handles.set(backend, handle);
+  return handle;
+}
+
+/** What the library says about a context now. */
+export function contextInfo(context: ContextHandle): NativeContextInfo {
+  return unwrap(addon().contextInfo(context.native));
+}
+
+function create(backend: Backend): ContextHandle {
+  const native = unwrap(addon().createContext(BACKENDS.indexOf(backend), wantedThreads));
+  const info = unwrap(addon().contextInfo(native));
+  return { native, backend: BACKENDS[info.backend] as 'cpu' | 'cuda' };
+}
+
+/**
+ * Sets how many threads the CPU back end uses for each call of this JavaScript thread; results do not depend on it. Waits
+ * for the call under way.
+ * @param threads - An integer from 1 to 4096, or 0 for as many as the affinity mask and the CPU quota allow (the default).
+ * @throws {LpRegError} `ERR_TYPE`, `ERR_OPTION`.
+ * @example
+ * setThreads(4);
+ */
+export function setThreads(threads: number): void {
+  if (!Number.isInteger(threads)) {
+    const message = `threads: expected an integer, received ${describe(threads)}`;
+    throw new LpRegError('ERR_TYPE', message, { argument: 'threads' });
+  }
+  const contexts = new Set([contextOf('cpu'), ...handles.values()]);
+  for (const { native } of contexts) unwrap(addon().setThreads(native, threads));
+  wantedThreads = threads;
+}
+
+/** How many threads the CPU back end uses for each call of this JavaScript thread. */
+export function getThreads(): number {
+  return contextInfo(contextOf('cpu')).threads;
+}

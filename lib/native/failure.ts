@@ -1,0 +1,53 @@
+import { LpRegError, type LpRegErrorCode } from '../errors.js';
+import type { NativeFailure, Outcome } from './addon-types.js';
+import { ARGUMENT_NAMES } from './names.js';
+
+/** Codes by `lpreg_status`. */
+const CODES: readonly LpRegErrorCode[] = [
+  'ERR_INTERNAL', // LPREG_OK is no failure
+  'ERR_INTERNAL',
+  'ERR_TYPE',
+  'ERR_SHAPE',
+  'ERR_DTYPE',
+  'ERR_STRIDE',
+  'ERR_ALIAS',
+  'ERR_MISSING',
+  'ERR_OPTION',
+  'ERR_OPTION_WITHOUT_EFFECT',
+  'ERR_MASK',
+  'ERR_ACTION_RANGE',
+  'ERR_NON_FINITE_INPUT',
+  'ERR_NON_FINITE_LOGITS',
+  'ERR_NON_FINITE_LOSS',
+  'ERR_INTERNAL', // LPREG_ERR_WORKSPACE: workspaces are this package's own
+  'ERR_OUT_OF_MEMORY',
+  'ERR_SNAPSHOT_TOO_LARGE',
+  'ERR_ABORTED',
+  'ERR_BACKEND_UNAVAILABLE',
+];
+
+/** Codes by the addon's own statuses, from 1000 on. */
+const ADDON_CODES: readonly LpRegErrorCode[] = ['ERR_DETACHED'];
+
+const ADDON_BASE = 1000;
+const CONSUMED = 1;
+
+/** The value of a call, or its failure as an {@link LpRegError}. */
+export function unwrap<T>(outcome: Outcome<T>): T {
+  if (outcome.error !== undefined) throw toError(outcome.error);
+  return outcome.value;
+}
+
+/** @param cause - Why the call was aborted. */
+export function toError(failure: NativeFailure, cause?: unknown): LpRegError {
+  const { status } = failure;
+  const code = (status < ADDON_BASE ? CODES[status] : ADDON_CODES[status - ADDON_BASE]) ?? 'ERR_INTERNAL';
+  const argument = ARGUMENT_NAMES.get(failure.argument) ?? failure.argument;
+  const at = failure.index < 0 ? '' : ` (first at index ${failure.index})`;
+  return new LpRegError(code, `${argument === '' ? '' : `${argument}: `}${failure.message}${at}`, {
+    ...(argument === '' ? {} : { argument }),
+    ...(failure.index < 0 ? {} : { index: failure.index }),
+    status: failure.outputStatus === CONSUMED ? 'consumed' : 'untouched',
+    cause,
+  });
+}

@@ -1,0 +1,25 @@
+/** What `lp-reg inspect` reports about the installed package. */
+export interface InspectReport {
+  /** Version of the npm package. */
+  readonly version: string;
+  /** Absolute path of the loaded addon, `lp_reg.node`. */
+  readonly addonPath: string;
+  /** Absolute path of the shared library with the computing code. */
+  readonly libraryPath: string;
+  /** Version of the C ABI's function table. */
+  readonly abiVersion: number;
+  /** Instruction set in use. */
+  readonly instructionSet: string;
+  /** Instruction sets that this build and this CPU can both use, best first. */
+  readonly instructionSets: readonly string[];
+  /** Threads the CPU back end uses. */
+  readonly threads: number;
+  readonly backends: {
+    readonly cpu: true;
+    readonly cuda: {
+      readonly available: boolean;
+      /** Why the CUDA back end is off; absent when it is available. */
+      readonly reason?: string;
+    };
+  };
+}

@@ -1,0 +1,103 @@
+import { LpRegError, type LpRegErrorCode } from '../errors.js';
+import { describe, ownFields, rejectUnknownFields } from './own-fields.js';
+import type { TensorData, TensorDtype } from './tensor.js';
+
+/** Element types in the order of their numbers in the C ABI. */
+export const TENSOR_DTYPES: readonly TensorDtype[] = ['float32', 'float16', 'bfloat16'];
+
+/** A tensor whose description has been checked; its memory is looked at by the addon. */
+export interface TensorView {
+  readonly data: TensorData;
+  readonly dtype: TensorDtype;
+  readonly shape: readonly number[];
+  /** Elements from one row to the next. */
+  readonly rowStride: number;
+  /** Elements from one sequence to the next; 0 where there is only one, rows are packed or sequences are dense. */
+  readonly sequenceStride: number;
+  /** Whether `data` may be longer than the shape, because strides were given. */
+  readonly strided: boolean;
+}
+
+/**
+ * Checks the description of a tensor.
+ * @param argument - The caller's name for it, for errors.
+ * @throws {LpRegError} `ERR_TYPE`, `ERR_MISSING`, `ERR_DTYPE`, `ERR_SHAPE`, `ERR_STRIDE`, or
+ *   `ERR_OPTION_WITHOUT_EFFECT` for a property that a tensor does not have.
+ */
+export function viewTensor(value: unknown, argument: string): TensorView {
+  const fields = ownFields(value, argument);
+  rejectUnknownFields(fields, ['data', 'dtype', 'shape', 'strides'], argument);
+  const { data, dtype, shape: sizes, strides } = fields;
+  if (!ArrayBuffer.isView(data)) throw wrong('ERR_TYPE', argument, 'data', 'a typed array', data);
+  const shape = readShape(sizes, argument);
+  return {
+    data: data as TensorData,
+    dtype: readDtype(dtype, argument),
+    shape,
+    strided: strides !== undefined,
+    ...readStrides(strides, shape, argument),
+  };
+}
+
+/** Throws `ERR_DTYPE` unless `dtype` is one of {@link TENSOR_DTYPES}. */
+export function readDtype(dtype: unknown, argument: string): TensorDtype {
+  const known = TENSOR_DTYPES.find((name) => name === dtype);
+  if (known === undefined) throw wrong('ERR_DTYPE', argument, 'dtype', TENSOR_DTYPES.join(', '), dtype);
+  return known;
+}
+
+/** Throws `ERR_SHAPE` unless the tensor has the shape of the logits. */
+export function requireShape(tensor: TensorView, shape: readonly number[], argument: string): void {
+  if (tensor.shape.join() === shape.join()) return;
+  throw wrong('ERR_SHAPE', argument, 'shape', `that of the logits, [${shape.join(', ')}]`, tensor.shape);
+}
+
+/** Sequences, rows per sequence and vocabulary; packed rows count as one sequence. */
+export function sizesOf(shape: readonly number[]): [sequences: number, tokens: number, vocab: number] {
+  const [first = 0, second = 0, third] = shape;
+  return third === undefined ? [1, first, second] : [first, second, third];
+}
+
+function wrong(
+  code: LpRegErrorCode,
+  argument: string,
+  part: string,
+  expected: string,
+  received: unknown,
+): LpRegError {
+  const shown = Array.isArray(received) ? `[${received.map(describe).join(', ')}]` : describe(received);
+  return new LpRegError(code, `${argument}.${part}: expected ${expected}, received ${shown}`, { argument });
+}
+
+function readShape(shape: unknown, argument: string): readonly number[] {
+  if (!Array.isArray(shape)) throw wrong('ERR_TYPE', argument, 'shape', 'an array of numbers', shape);
+  const fail = (expected: string) => wrong('ERR_SHAPE', argument, 'shape', expected, shape);
+  if (shape.length !== 2 && shape.length !== 3) throw fail('[B, T, V] or [N, V]');
+  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) throw fail('integers from 0');
+  if (shape.at(-1) === 0) throw fail('a vocabulary of one token at least');
+  if (!Number.isSafeInteger(shape.reduce((a, b) => a * b, 1))) throw fail('fewer than 2^53 elements');
+  return Object.freeze([...shape]);
+}
+
+function readStrides(
+  strides: unknown,
+  shape: readonly number[],
+  argument: string,
+): { rowStride: number; sequenceStride: number } {
+  const [sequences, tokens, vocab] = sizesOf(shape);
+  if (strides === undefined) return { rowStride: vocab, sequenceStride: 0 };
+  if (!Array.isArray(strides)) throw wrong('ERR_TYPE', argument, 'strides', 'an array of numbers', strides);
+  const fail = (expected: string) => wrong('ERR_STRIDE', argument, 'strides', expected, strides);
+  if (strides.length !== shape.length) throw fail(`${shape.length} numbers`);
+  if (!strides.every((stride) => Number.isSafeInteger(stride))) throw fail('integers, in elements');
+  // A dimension of one element or none never steps, and may have any stride.
+  const step = (dimension: number, size: number, unused: number): number =>
+    size > 1 ? strides.at(dimension) : unused;
+  const rowStride = step(-2, tokens, vocab);
+  const sequenceStride = step(-3, sequences, 0);
+  if (step(-1, vocab, 1) !== 1) throw fail('1 along the vocabulary');
+  if (rowStride < 0 || sequenceStride < 0) throw fail('no negative stride');
+  // The C ABI's 0 stands for dense sequences.
+  if (sequences > 1 && sequenceStride === 0) throw fail('sequences that do not overlap');
+  return { rowStride, sequenceStride };
+}

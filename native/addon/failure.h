@@ -1,0 +1,35 @@
+// Failures on their way to JavaScript, where lib/native/failure.ts makes an LpRegError of them.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <string>
+
+#include "lpreg.h"
+
+namespace lpreg_addon {
+
+// Beyond lpreg_status: what can only go wrong with JavaScript objects.
+enum AddonStatus : int32_t { kDetached = 1000 };
+
+struct Failure {
+  int32_t status;        // lpreg_status or AddonStatus
+  std::string argument;  // a field's name in lpreg.h, "" if none
+  std::string message;
+  int64_t index = -1;
+  int32_t output_status = LPREG_UNTOUCHED;
+};
+
+lpreg_error empty_error();
+Failure to_failure(lpreg_status status, const lpreg_error& error);
+void throw_if_failed(lpreg_status status, const lpreg_error& error);
+// Turns the exception being handled, other than a Napi::Error, into a failure; to be called in a catch block.
+Failure current_failure();
+
+// { error: { status, argument, message, index, outputStatus } }
+Napi::Object failed_outcome(Napi::Env env, const Failure& failure);
+// { value }
+Napi::Object outcome(Napi::Env env, Napi::Value value);
+
+}  // namespace lpreg_addon

@@ -1,0 +1,19 @@
+// Finds the shared library with the computing code.
+#pragma once
+
+#include <string>
+
+#include "lpreg.h"
+
+namespace lpreg_addon {
+
+struct Library {
+  std::string addon_path;
+  std::string path;
+  const lpreg_api* api;
+};
+
+// Opens the liblpreg.so that lies beside this addon. It is never closed. Throws std::runtime_error.
+Library open_library();
+
+}  // namespace lpreg_addon

@@ -1,0 +1,54 @@
+// One call of the library: read from JavaScript, run on any thread, turned into JavaScript again.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "context.h"
+#include "lpreg.h"
+
+namespace lpreg_addon {
+
+class Operation {
+ public:
+  virtual ~Operation() = default;
+  Operation() = default;
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+
+  // Any thread; may throw what current_failure() knows.
+  virtual lpreg_status run(const lpreg_call& call, lpreg_error* error) = 0;
+  // JavaScript thread, after a run that succeeded; may throw a Failure.
+  virtual Napi::Value result(Napi::Env env) = 0;
+  // Whether nobody sees what a run that failed has written.
+  virtual bool gradient_is_scratch() const { return true; }
+};
+
+struct Request {
+  std::shared_ptr<Context> context;
+  Napi::Object arguments;
+  bool is_job;
+};
+
+// "lossForward", "lossBackward", "lossForwardBackward", "tokenStats", "tokenStatsBackward", "objective" or
+// "proxySnapshot". Throws a Failure where the arguments are wrong.
+std::unique_ptr<Operation> make_operation(const std::string& name, const Request& request);
+
+std::unique_ptr<Operation> make_loss_forward(const Request& request);
+std::unique_ptr<Operation> make_loss_backward(const Request& request);
+std::unique_ptr<Operation> make_loss_forward_backward(const Request& request);
+std::unique_ptr<Operation> make_token_stats(const Request& request);
+std::unique_ptr<Operation> make_token_stats_backward(const Request& request);
+std::unique_ptr<Operation> make_objective(const Request& request);
+std::unique_ptr<Operation> make_proxy_snapshot(const Request& request);
+
+// What went wrong, if anything did; `cancel` and `rows_done` may be null. Any thread; never throws.
+std::optional<Failure> run_operation(Operation& operation, const volatile int32_t* cancel,
+                                     volatile int64_t* rows_done) noexcept;
+// { value } or { error }, see failure.h. JavaScript thread.
+Napi::Object operation_outcome(Napi::Env env, Operation& operation, const std::optional<Failure>& failure);
+
+}  // namespace lpreg_addon
