@@ -1,13 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { slopesOf } from './support/central-differences.js';
 import { Coverage, type DrawnBatch, drawBatch, LOSSES } from './support/draw.js';
-import { Random } from './support/random.js';
 import type { LossName, ReferenceInput } from './support/reference/case.js';
-import { evaluateReference, type ReferenceResult, referenceLoss } from './support/reference.js';
+import type { ReferenceResult } from './support/reference.js';
 
 const BATCHES = 2000;
 const LEAST_PER_OPTION = 3;
-/** Differences are taken far inside the margin that drawn decisions keep from their boundaries. */
-const STEP = 1e-5;
 
 /** Drawn batches of one loss that the given filter accepts, and whose rows are short enough to differentiate. */
 function batchesOf(loss: LossName, count: number, accept: (input: ReferenceInput) => boolean): DrawnBatch[] {
@@ -19,39 +17,11 @@ function batchesOf(loss: LossName, count: number, accept: (input: ReferenceInput
   return batches;
 }
 
-/** Flat indices of finite logits in valid rows: the sampled tokens' own, and random others. */
-function probes({ mask, actions, logits, meta }: ReferenceInput): number[] {
-  const random = new Random(meta.B, meta.T, meta.V);
-  const indices: number[] = [];
-  mask.forEach((bit, token) => {
-    if (bit === 0) return;
-    indices.push(token * meta.V + (actions[token] as number));
-    indices.push(token * meta.V + random.integer(0, meta.V - 1));
-  });
-  return indices.filter((index) => Number.isFinite(logits[index]));
-}
-
 /** The largest difference between the stated gradient and central differences, over the largest gradient. */
-function worstDifference({ input }: DrawnBatch): number {
-  const logits = Float64Array.from(input.logits);
-  const moving = { ...input, logits };
-  const { grad, frozen, loss } = evaluateReference(moving);
-  const lossAt = (index: number, value: number) => {
-    const before = logits[index] as number;
-    logits[index] = value;
-    const moved = referenceLoss(moving, frozen).loss;
-    logits[index] = before;
-    return moved;
-  };
-  let worst = 0;
-  for (const index of probes(input)) {
-    const above = (logits[index] as number) + STEP;
-    const below = (logits[index] as number) - STEP;
-    const slope = (lossAt(index, above) - lossAt(index, below)) / (above - below);
-    worst = Math.max(worst, Math.abs(slope - (grad[index] as number)));
-  }
+function worstDifference({ input, reference: { grad, loss } }: DrawnBatch): number {
+  const errors = slopesOf(input).map(({ index, slope }) => Math.abs(slope - (grad[index] as number)));
   const largest = grad.reduce((most, slope) => Math.max(most, Math.abs(slope)), 0);
-  return worst / (largest + Math.abs(loss) + 1e-3);
+  return Math.max(0, ...errors) / (largest + Math.abs(loss) + 1e-3);
 }
 
 /** What the row's gradient is made of before its parts cancel. */

@@ -6,7 +6,11 @@ import { type HalfType, halfRounding } from './half.js';
 import type { ReferenceInput } from './reference/case.js';
 import type { ReferenceResult } from './reference.js';
 import { type ErrorBounds, errorBounds } from './tolerance/error-bounds.js';
+import { float32Ulp } from './tolerance/laws.js';
 import type { ReferenceCase } from './vectors.js';
+
+export * from './tolerance/laws.js';
+export { metricViolations } from './tolerance/metric-bounds.js';
 
 /** Element type in which the gradient under test was stored; the other fields are float32 or wider. */
 export type GradientType = 'f32' | HalfType;
@@ -29,11 +33,6 @@ const STRICT_VOCABULARY = 4099;
 const STRICT_FIELDS = ['logp', 'grad'];
 
 type Allowed = (index: number) => number;
-
-/** Spacing of float32 numbers of this magnitude. */
-export function float32Ulp(magnitude: number): number {
-  return 2 ** (Math.max(Math.floor(Math.log2(magnitude)), -126) - 23);
-}
 
 function largestMagnitude(values: ArrayLike<number>): number {
   let largest = 0;
@@ -173,4 +172,24 @@ export function drawnViolations(
       drawnAllowance(field, bounds, expected, input, gradientType),
     ),
   );
+}
+
+/** Fields that come straight from the rows. */
+const STATISTICS = ['logp', 'entropy', 'log_kept_mass', 'proxy_logp', 'kl', 'keep_count'];
+
+/**
+ * Compares a result that was put together from per-token operation, scalar stage and vector-Jacobian product with a
+ * golden vector. Between these the statistics are float32 numbers of the caller's, so that the rule of SEMANTICS §9
+ * holds for them alone and that of drawn batches for everything after.
+ */
+export function inPartsViolations(
+  vector: ReferenceCase,
+  reference: ReferenceResult,
+  actual: ActualFields,
+): Violation[] {
+  const statistics = Object.keys(vector.expected).filter((field) => STATISTICS.includes(field));
+  return [
+    ...statistics.flatMap((field) => vectorFieldViolations(vector, field, actual[field], 'f32')),
+    ...drawnViolations(vector, reference, actual).filter(({ field }) => !STATISTICS.includes(field)),
+  ];
 }

@@ -67,7 +67,7 @@ function drawOldLogp(random: Random, meta: CaseMeta, logp: Float64Array, advanta
 
 /** Proxy log-probabilities as a rollout stores them: `-1e4` for a filtered token. */
 function drawStoredProxy(random: Random, logp: Float64Array): Float32Array {
-  const spread = random.pick([0.5, 4]);
+  const spread = random.pick([0.5, 4, 8]);
   return Float32Array.from(logp, (value) => (random.chance(0.3) ? -1e4 : near(random, value + 0.3, spread)));
 }
 

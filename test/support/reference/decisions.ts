@@ -2,7 +2,7 @@
 import { isLpReg, type ReferenceInput, type ResolvedHyper, validTokens } from './case.js';
 import type { Margins } from './margins.js';
 import { cispoWeight, clippedSurrogate } from './policy-term.js';
-import { belowGiven, belowQuantile, highest, lowest } from './selection.js';
+import { belowGiven, belowQuantile, highest, lowest, type Ranking } from './selection.js';
 import type { TokenStatistics } from './statistics.js';
 
 /** Constants of the gradient; per-token arrays are `[B*T]`. */
@@ -40,6 +40,28 @@ function rankValue({ input, hyper, statistics }: Scene, token: number): number {
   return (hyper.select_on === 'old' ? input.oldLogp[token] : statistics.logp[token]) as number;
 }
 
+/** Rows of equal logits have equal statistics in every arithmetic; so do their sampled tokens, if they are equal. */
+function areRepeated({ input }: Scene, x: number, y: number): boolean {
+  const { V } = input.meta;
+  return input.logits
+    .subarray(x * V, x * V + V)
+    .every((logit: number, v: number) => logit === input.logits[y * V + v]);
+}
+
+function haveEqualLogProbs(scene: Scene, x: number, y: number): boolean {
+  const { actions } = scene.input;
+  return actions[x] === actions[y] && areRepeated(scene, x, y);
+}
+
+function rankingOf(scene: Scene, tokens: readonly number[]): Ranking {
+  const given = scene.hyper.select_on === 'old';
+  return {
+    tokens,
+    value: (token) => rankValue(scene, token),
+    tiesExactly: (x, y) => given || haveEqualLogProbs(scene, x, y),
+  };
+}
+
 function isBelowProxy(scene: Scene, token: number, value: number): boolean {
   const proxyLogp = scene.statistics.proxyLogp?.[token] as number;
   // Only stored values, and a proxy that is the current row itself, can tie in every arithmetic.
@@ -55,7 +77,7 @@ function lowestOfSide(scene: Scene, sign: number, rho: number): number[] {
     (token) => Math.sign(scene.input.advantages[token] as number) === sign,
   );
   const k = Math.trunc(side.length * rho);
-  return k > 1 ? lowest(side, (token) => rankValue(scene, token), k, scene.margins) : [];
+  return k > 1 ? lowest(rankingOf(scene, side), k, scene.margins) : [];
 }
 
 function decideReference(scene: Scene): Partial<Decisions> {
@@ -70,10 +92,9 @@ function decideReference(scene: Scene): Partial<Decisions> {
 function decidePaper(scene: Scene): Partial<Decisions> {
   const { input, hyper, statistics, margins } = scene;
   const valid = validTokens(input);
-  const values = valid.map((token) => rankValue(scene, token));
   const isBelow =
     hyper.prob_threshold === undefined
-      ? belowQuantile(values, hyper.rho, hyper.interp, margins)
+      ? belowQuantile(rankingOf(scene, valid), hyper.rho, hyper.interp, margins)
       : belowGiven(hyper.prob_threshold, margins);
   const low = valid.filter(
     (token) => (input.advantages[token] as number) < 0 && isBelow(rankValue(scene, token)),
@@ -121,7 +142,13 @@ function decideKlCov(scene: Scene): Partial<Decisions> {
   if (valid.length === 0 || percent === 0) return {};
   const cov = covariances(scene, 0);
   const k = Math.max(1, Math.trunc((valid.length * Math.min(percent, valid.length)) / 100));
-  const chosen = highest(valid, (token) => cov[token] as number, k, scene.margins);
+  const { advantages } = scene.input;
+  const ranking: Ranking = {
+    tokens: valid,
+    value: (token) => cov[token] as number,
+    tiesExactly: (x, y) => advantages[x] === advantages[y] && haveEqualLogProbs(scene, x, y),
+  };
+  const chosen = highest(ranking, k, scene.margins);
   for (const token of chosen) scene.margins.noteUnlessTied('penalty-kink', logRatioOf(scene, token));
   if (k < valid.length) noteSpread(scene, valid);
   return { selected: flags(scene, chosen) };
@@ -151,7 +178,12 @@ function decideHighEntropy(scene: Scene): Partial<Decisions> {
   const valid = validTokens(scene.input);
   if (valid.length === 0) return {};
   const k = Math.max(1, Math.trunc(scene.hyper.frac * valid.length));
-  const kept = highest(valid, (token) => scene.statistics.entropy[token] as number, k, scene.margins);
+  const ranking: Ranking = {
+    tokens: valid,
+    value: (token) => scene.statistics.entropy[token] as number,
+    tiesExactly: (x, y) => areRepeated(scene, x, y),
+  };
+  const kept = highest(ranking, k, scene.margins);
   return { selected: flags(scene, kept) };
 }
 

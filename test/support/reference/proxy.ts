@@ -73,6 +73,7 @@ export function buildProxy(
   temperature: number,
   margins: Margins,
 ): ProxyDistribution {
+  if (row.saturated) margins.note('maximiser', 0);
   const { scores, threshold } = filterScores(row, filter, temperature);
   noteFilterMargins(scores, threshold, filter, margins);
   const passed = Uint8Array.from(scores, (score) => (score > -Infinity && score >= threshold ? 1 : 0));

@@ -9,6 +9,8 @@ export interface Row {
   /** `log softmax(capped / temperature)`; `-inf` where the logit is `-inf`. */
   logProbs: Float64Array;
   entropy: number;
+  /** The soft cap has rounded a lower logit to the same value as the highest: who the maximisers are is then arbitrary. */
+  saturated: boolean;
 }
 
 export function largest(values: Float64Array): number {
@@ -36,14 +38,17 @@ function applySoftcap(logits: Float64Array, softcap: number | undefined) {
   return { capped, capSlope: tanh.map((value) => 1 - value * value) };
 }
 
-export function readRow(logits: ArrayLike<number>, temperature: number, softcap?: number): Row {
-  const { capped, capSlope } = applySoftcap(Float64Array.from(logits), softcap);
+export function readRow(given: ArrayLike<number>, temperature: number, softcap?: number): Row {
+  const logits = Float64Array.from(given);
+  const { capped, capSlope } = applySoftcap(logits, softcap);
   const logProbs = logSoftmax(capped, temperature);
   let entropy = 0;
   for (const logProb of logProbs) {
     if (logProb > -Infinity) entropy -= Math.exp(logProb) * logProb;
   }
-  return { capped, capSlope, logProbs, entropy };
+  const [top, cappedTop] = [largest(logits), largest(capped)];
+  const saturated = capped.some((value, v) => value === cappedTop && logits[v] !== top);
+  return { capped, capSlope, logProbs, entropy, saturated };
 }
 
 /** What the loss asks of one row: derivatives with respect to logProb, entropy and KL, aggregation weight inside. */

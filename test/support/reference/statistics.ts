@@ -51,6 +51,7 @@ function klOf({ proxy, row }: RowProxy, current: Row): number {
 }
 
 function noteMaximiserMargin(row: Row, action: number, margins: Margins): void {
+  if (row.saturated) margins.note('maximiser', 0);
   margins.noteUnlessTied('maximiser', largest(row.capped) - (row.capped[action] as number));
 }
 

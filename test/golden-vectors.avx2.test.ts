@@ -1,0 +1,3 @@
+import { describeGoldenVectors } from './support/golden-suite.js';
+
+describeGoldenVectors('avx2');

@@ -1,0 +1,3 @@
+import { describeRandomBatches } from './support/random-suite.js';
+
+describeRandomBatches('baseline');

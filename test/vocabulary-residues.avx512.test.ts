@@ -1,0 +1,3 @@
+import { describeVocabularyResidues } from './support/residue-suite.js';
+
+describeVocabularyResidues('avx512');
