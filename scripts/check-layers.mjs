@@ -34,7 +34,8 @@ const LIB_LAYERS = {
   native: ['errors', 'tensors', 'options'],
   loss: ['errors', 'tensors', 'options', 'native'],
   index: ['errors', 'tensors', 'options', 'native', 'loss'],
-  cli: ['errors', 'tensors', 'options', 'native', 'loss'],
+  bench: ['errors', 'tensors', 'options', 'native', 'loss'],
+  cli: ['errors', 'tensors', 'options', 'native', 'loss', 'bench'],
 };
 /** The only layers that know the binary and the package's version. */
 const OUTSIDE_LIB = { '../binding.cjs': ['native'], '../package.json': ['native', 'cli'] };
