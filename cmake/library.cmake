@@ -19,14 +19,15 @@ foreach(isa IN LISTS isa_order)
   set(source "${PROJECT_SOURCE_DIR}/native/cpu/target_${isa}.cpp")
   if(source IN_LIST isa_sources)
     list(APPEND ordered_isa_sources "${source}")
-    # Row kernels may fuse multiply and add; the engine, whose decisions are compared exactly, may not.
-    set_source_files_properties("${source}" PROPERTIES COMPILE_OPTIONS "${isa_flags_${isa}};-ffp-contract=fast")
+    set_source_files_properties("${source}" PROPERTIES COMPILE_OPTIONS "${isa_flags_${isa}}")
   endif()
 endforeach()
 
 add_library(lpreg_objects OBJECT ${engine_sources} ${cpu_sources} ${ordered_isa_sources})
 target_include_directories(lpreg_objects PUBLIC
   "${PROJECT_SOURCE_DIR}/native" "${PROJECT_SOURCE_DIR}/native/include")
+# No contraction: where a fused multiply-add is meant, it is written; a compiler's own could differ between a row's body
+# and its end.
 target_compile_options(lpreg_objects PRIVATE -fno-math-errno -fno-trapping-math -ffp-contract=off)
 target_link_libraries(lpreg_objects PUBLIC lpreg_options ${CMAKE_DL_LIBS})
 
