@@ -4,7 +4,7 @@ import type { BatchRecipe } from './draw-batch.js';
 import { LOSSES, type LossLabel } from './losses.js';
 import { type Contender, type RaceLength, race, type Sampler } from './race.js';
 import { type Ratio, ratioOf, type Timing, timingOf } from './statistics.js';
-import { type Form, gigabytesPerSecond, logitsBytes, minimalBytes, yardstickBytes } from './traffic.js';
+import { type Form, gigabytesPerSecond, minimalBytes, yardstickBytes } from './traffic.js';
 import type { Workbench } from './workbench.js';
 
 /** What is measured. */
@@ -84,12 +84,6 @@ export function measureCase(
     ratioToNegation: ratioOf(ours, negation),
     selection,
   };
-}
-
-/** Memory that a case needs, in bytes, apart from the few distinct rows. */
-export function caseBytes({ shape: [sequences, tokens, vocab], dtype, loss }: Case): number {
-  const tensors = 'oldLogits' in LOSSES[loss] ? 3 : 2;
-  return tensors * logitsBytes({ rows: sequences * tokens, vocab, dtype });
 }
 
 function measurement(samples: readonly number[], bytes: number): Measurement {

@@ -11,7 +11,7 @@ export type Form =
   | 'token-stats';
 
 /** Bytes of an element. */
-export const ELEMENT_BYTES: Readonly<Record<TensorDtype, number>> = { float32: 4, float16: 2, bfloat16: 2 };
+const ELEMENT_BYTES: Readonly<Record<TensorDtype, number>> = { float32: 4, float16: 2, bfloat16: 2 };
 
 /** Logits-sized crossings: how often each element must be read and written at least. */
 const CROSSINGS: Readonly<Record<Form, { reads: number; writes: number }>> = {
