@@ -24,7 +24,9 @@ export type LpRegErrorCode =
   | 'ERR_FILE_FORMAT'
   | 'ERR_INTERNAL';
 
-/** What a failed call did to the caller's buffers: nothing, or an in-place gradient overwrote part of them. */
+/**
+ * What a failed call did to the caller's buffers: nothing, or an in-place gradient overwrote part of them.
+ */
 export type LpRegErrorStatus = 'untouched' | 'consumed';
 
 /** What an {@link LpRegError} says beyond its code and message. */

@@ -1,6 +1,6 @@
 /**
- * Fused policy losses of reinforcement learning with verifiable rewards (Lp-Reg, GRPO, GSPO and others) over the logits
- * of a language model.
+ * Fused policy losses of reinforcement learning with verifiable rewards (Lp-Reg, GRPO, GSPO and others) over
+ * the logits of a language model.
  *
  * @packageDocumentation
  */

@@ -1,4 +1,7 @@
-/** An in-place gradient overwrites the logits: whatever still needs them must say so, not give a wrong gradient. */
+/**
+ * An in-place gradient overwrites the logits: whatever still needs them must say so, not give a wrong
+ * gradient.
+ */
 import { expect, test } from 'vitest';
 import { PolicyLoss, tokenStats } from '../lib/index.js';
 import { rejectionOf, thrownBy } from './support/errors.js';

@@ -8,6 +8,8 @@ import { productCase } from './support/product-case.js';
 import type { ReferenceInput } from './support/reference/case.js';
 import { slopeAllowance } from './support/tolerance.js';
 
+const BATCHES = process.env.LPREG_TEST_FULL ? 30 : 4;
+
 const CONDITIONS: [string, (input: ReferenceInput) => boolean][] = [
   ['a temperature', ({ meta }) => meta.temperature !== 1 && meta.softcap === undefined],
   ['a soft cap', ({ meta }) => meta.temperature === 1 && meta.softcap !== undefined],
@@ -19,7 +21,7 @@ describe.each(LOSSES)('%s', (loss) => {
     'with %s: the gradient agrees with central differences of the float64 loss',
     (_, holds) => {
       const accept = (input: ReferenceInput) => isSmall(input) && someValid(input) && holds(input);
-      for (const { input, reference } of drawnBatches(loss, 8, accept)) {
+      for (const { input, reference } of drawnBatches(loss, BATCHES, accept)) {
         const gradient = numbersOf(twoCalls(productCase(input)).gradient);
         const allowed = slopeAllowance(input, reference);
         const wrong = slopesOf(input).filter(

@@ -1,94 +1,20 @@
 /**
  * What went wrong in published kernels and trainers, asked of this library. Numbered as the issues were collected; a link
- * leads to the issue. Where a hazard has a file of its own, this is its shortest form.
+ * leads to the issue. Lessons 1 to 3, 5 and 6 have files of their own; where another hazard has one too, this is its
+ * shortest form.
  */
 import { describe, expect, test } from 'vitest';
-import { PolicyLoss, type Tensor, tokenStatsSync } from '../lib/index.js';
-import { sameBits } from './support/bits.js';
+import { PolicyLoss, tokenStatsSync } from '../lib/index.js';
+import { differences, sameBits } from './support/bits.js';
 import { buildBatch, EVERY_TERM } from './support/built-batch.js';
 import { drawnBatches } from './support/drawn-cases.js';
 import { thrownBy } from './support/errors.js';
-import { fieldsOf, flatten, numbersOf, oneCall, twoCalls } from './support/product.js';
+import { flatten, numbersOf, oneCall, twoCalls } from './support/product.js';
 import { changed, productCase, tensorOf } from './support/product-case.js';
-import type { Random } from './support/random.js';
 import { logSoftmax } from './support/reference/row.js';
-import {
-  besideOneAllowance,
-  COMPUTED_ULPS,
-  drawnViolations,
-  STORED_ULPS,
-  ulpsApart,
-} from './support/tolerance.js';
+import { besideOneAllowance, COMPUTED_ULPS, STORED_ULPS, ulpsApart } from './support/tolerance.js';
 
 const TYPES = ['f32', 'bf16', 'f16'] as const;
-
-/** Normally distributed logits of which only `open` keep a probability. */
-function onlyOpen(open: (v: number, V: number) => boolean) {
-  return (random: Random, row: Float32Array) => {
-    for (let v = 0; v < row.length; v++) row[v] = open(v, row.length) ? random.normal() * 2 : -Infinity;
-  };
-}
-
-// https://github.com/Dao-AILab/flash-attention/issues/1930
-describe('lesson 1: parts of a row that hold nothing but -Infinity weigh nothing', () => {
-  const OPEN: [string, (v: number, V: number) => boolean][] = [
-    ['all but the last element', (v, V) => v === V - 1],
-    ['all but the first element', (v) => v === 0],
-    ['the first half', (v, V) => v >= V / 2],
-    ['the second half', (v, V) => v < V / 2],
-    ['every other run of 64', (v) => Math.floor(v / 64) % 2 === 1],
-    ['all but one in the middle', (v, V) => v === V >> 1],
-  ];
-
-  test.each(OPEN)('%s: value and gradient agree with the reference', (_, open) => {
-    for (const V of [65, 1000, 4099]) {
-      const fillRow = onlyOpen(open);
-      const action = (token: number, row: Float32Array) => {
-        const finite = [...row.keys()].filter((v) => (row[v] as number) > -Infinity);
-        return finite[token % finite.length] as number;
-      };
-      const { input, reference } = buildBatch({ ...EVERY_TERM, V, B: 1, T: 2, fillRow, action });
-      expect(drawnViolations(input, reference, fieldsOf(oneCall(productCase(input))))).toEqual([]);
-    }
-  });
-
-  test('a sampled token at -Infinity is an error, not a NaN', () => {
-    const { input } = buildBatch({ V: 100, fillRow: onlyOpen((v) => v !== 99), action: () => 5 });
-    const given = productCase({ ...input, actions: input.actions.map(() => 99) });
-    const error = thrownBy(() => new PolicyLoss(given.options).forwardSync(given.batch));
-    expect(error).toMatchObject({ code: 'ERR_NON_FINITE_LOGITS', argument: 'logits', index: 0 });
-  });
-});
-
-// https://github.com/huggingface/trl/pull/7263, https://github.com/NovaSky-AI/SkyRL/pull/2259
-test('lesson 2: tokens without probability add 0 to the entropy and have gradient 0, bonus or not', () => {
-  const { input, reference } = buildBatch({
-    V: 130,
-    extras: { entropy_coef: 0.5 },
-    fillRow: onlyOpen((v) => v % 3 === 0),
-    action: () => 33,
-  });
-  const result = oneCall(productCase(input));
-  expect(drawnViolations(input, reference, fieldsOf(result))).toEqual([]);
-  numbersOf(result.gradient).forEach((slope, i) => {
-    if (input.logits[i] === -Infinity) expect(Math.abs(slope)).toBe(0);
-  });
-  expect(reference.tokens.entropy.some((entropy) => entropy > 1)).toBe(true);
-});
-
-// https://github.com/verl-project/verl/issues/2656; every residue: vocabulary-residues.*.test.ts
-test('lesson 3: a vocabulary that is no multiple of any block has no log-probability above 0', () => {
-  for (const V of [127, 129, 1023, 1025, 50_257, 151_936 + 1]) {
-    const logits = tensorOf(
-      Float32Array.from({ length: V }, (_, v) => (v === V - 1 ? 30 : -5)),
-      [1, V],
-    );
-    const { tokens } = tokenStatsSync({ logits, actions: Int32Array.of(V - 1) });
-    expect(tokens.logProbs[0]).toBeLessThanOrEqual(0);
-    expect(tokens.logProbs[0]).toBeGreaterThan(-1e-8);
-    expect(tokens.logSumExp?.[0]).toBeGreaterThanOrEqual(30);
-  }
-});
 
 // https://github.com/verl-project/verl/pull/7439; on a grid, bit for bit: shift-invariance.test.ts
 test.each([-1e4, -1e30, 1e30])('lesson 4: a row far from 0 (%d) has the entropy of any flat row', (level) => {
@@ -99,74 +25,6 @@ test.each([-1e4, -1e30, 1e30])('lesson 4: a row far from 0 (%d) has the entropy 
   });
   expect(ulpsApart(tokens.logProbs[0] as number, -Math.log(V))).toBeLessThanOrEqual(STORED_ULPS);
   expect(ulpsApart(tokens.entropy[0] as number, Math.log(V))).toBeLessThanOrEqual(STORED_ULPS);
-});
-
-// https://github.com/apple/ml-cross-entropy/pull/59, https://github.com/unslothai/unsloth/pull/10616
-describe('lesson 5: columns behind the vocabulary do not exist', () => {
-  const [V, padded] = [50, 64];
-  const { input, reference } = buildBatch({ ...EVERY_TERM, V, B: 1, T: 4, softcap: 10 });
-
-  /** Rows of `padded` elements, of which those behind the vocabulary would win every softmax. */
-  function withColumns(columns: number): Tensor {
-    const data = new Float32Array(4 * padded).fill(columns);
-    for (let t = 0; t < 4; t++) data.set(input.logits.subarray(t * V, t * V + V), t * padded);
-    return { data, dtype: 'float32', shape: [1, 4, V], strides: [4 * padded, padded, 1] };
-  }
-
-  test.each([1e4, Infinity, Number.NaN, -Infinity])('%d in padded columns changes nothing', (columns) => {
-    const given = changed(productCase(input), { logits: withColumns(columns) });
-    expect(drawnViolations(input, reference, fieldsOf(oneCall(given)))).toEqual([]);
-  });
-
-  test('an action that points at a padded column is an error', () => {
-    const actions = input.actions.slice().fill(V, 2, 3);
-    const given = changed(productCase(input), { logits: withColumns(1e4), actions });
-    const error = thrownBy(() => new PolicyLoss(given.options).forwardSync(given.batch));
-    expect(error).toMatchObject({ code: 'ERR_ACTION_RANGE', argument: 'actions', index: 2 });
-  });
-
-  test('a soft cap does not revive tokens that are masked with -Infinity', () => {
-    const built = buildBatch({
-      ...EVERY_TERM,
-      V,
-      softcap: 5,
-      fillRow: onlyOpen((v) => v < 20),
-      action: () => 3,
-    });
-    const result = oneCall(productCase(built.input));
-    expect(drawnViolations(built.input, built.reference, fieldsOf(result))).toEqual([]);
-    expect(Math.max(...(result.tokens.keepCount as Int32Array))).toBeLessThanOrEqual(20);
-  });
-});
-
-// https://github.com/linkedin/Liger-Kernel/pull/1294
-test('lesson 6: more rows than 65535 are as good as few', () => {
-  const [rows, V] = [70_001, 3];
-  const data = Float32Array.from({ length: rows * V }, (_, i) => Math.sin(i));
-  const actions = Int32Array.from({ length: rows }, (_, i) => i % V);
-  const { tokens } = tokenStatsSync({ logits: tensorOf(data, [1, rows, V]), actions });
-  for (const row of [0, 65_535, 65_536, rows - 1]) {
-    const logProbs = logSoftmax(Float64Array.from(data.subarray(row * V, row * V + V)), 1);
-    const expected = logProbs[actions[row] as number] as number;
-    expect(Math.abs((tokens.logProbs[row] as number) - expected)).toBeLessThanOrEqual(
-      besideOneAllowance(expected),
-    );
-  }
-});
-
-// https://github.com/Dao-AILab/flash-attention/issues/714
-test.runIf(process.env.LPREG_TEST_FULL)('lesson 6: rows more than 2^31 elements apart are found', () => {
-  const [V, stride] = [5, 2 ** 31 + 11];
-  const data = new Uint16Array(stride + V);
-  const values = [0, 0x3f80, 0x4000, 0xbf80, 0x3f00];
-  for (const start of [0, stride]) data.set(values, start);
-  const logits: Tensor = { data, dtype: 'bfloat16', shape: [1, 2, V], strides: [stride, stride, 1] };
-  const stats = tokenStatsSync({ logits, actions: Int32Array.of(1, 1) });
-  expect(stats.tokens.logProbs[0]).toBe(stats.tokens.logProbs[1]);
-  expect(stats.tokens.logProbs[0]).toBeLessThan(0);
-  stats.backwardSync({ dLogProbs: Float32Array.of(1, 1), into: logits });
-  expect(data.subarray(0, V)).toEqual(data.subarray(stride, stride + V));
-  expect(Array.from(data.subarray(0, V))).not.toEqual(values);
 });
 
 // https://github.com/linkedin/Liger-Kernel/issues/272, https://github.com/verl-project/verl/pull/1672
@@ -213,7 +71,7 @@ test('lesson 10: masked tokens are in no denominator', () => {
   const { input } = buildBatch({ B: 1, T: 4, seed: 5 });
   const half = { ...input, mask: Uint8Array.of(1, 0, 1, 0) };
   const weights = oneCall(productCase(half)).tokens.weight as Float32Array;
-  expect([...weights].map((weight) => Math.round(weight * 1e6) / 1e6)).toEqual([0.5, 0, 0.5, 0]);
+  expect([...weights]).toEqual([0.5, 0, 0.5, 0]);
 });
 
 // https://github.com/huggingface/trl/pull/5597; every option: option-effects.test.ts
@@ -279,7 +137,7 @@ describe('lesson 15: results repeat, signs are right, and nothing underflows', (
   test('the same call gives the same bits again', () => {
     const given = productCase(buildBatch({ ...EVERY_TERM, B: 8, T: 16, V: 997 }).input);
     const first = flatten(oneCall(given));
-    for (let i = 0; i < 5; i++) expect(flatten(oneCall(given))).toEqual(first);
+    for (let i = 0; i < 5; i++) expect(differences(flatten(oneCall(given)), first)).toEqual([]);
   });
 
   test.each([1, -1])('advantage %d: descending the gradient moves the sampled token its way', (advantage) => {

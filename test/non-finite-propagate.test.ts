@@ -8,9 +8,7 @@ import { POISONS, poisoned } from './support/poison.js';
 import { type Evaluation, inPlace, numbersOf, oneCall, twoCalls } from './support/product.js';
 import { changed, type ProductCase, productCase } from './support/product-case.js';
 import type { ReferenceInput } from './support/reference/case.js';
-
-/** The `eps` that counted divisors carry. */
-const COUNT_EPSILON = 1e-8;
+import { COUNT_EPSILON } from './support/tolerance.js';
 
 function isUsable({ meta, mask }: ReferenceInput): boolean {
   return mask.filter((bit) => bit === 1).length > 3 && meta.V > 2 && meta.V < 300;

@@ -164,3 +164,12 @@ test('a length that a subclass makes up is not believed', () => {
     argument: 'logits',
   });
 });
+
+test('a gradient of an unknown dtype is refused', () => {
+  const result = grpo.forwardSync(smallBatch());
+  const options = { dtype: 'float64' } as object;
+  expect(thrownBy(() => result.backwardSync(options))).toMatchObject({
+    code: 'ERR_DTYPE',
+    argument: 'dtype',
+  });
+});

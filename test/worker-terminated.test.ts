@@ -1,6 +1,6 @@
 /**
- * A worker that ends while a job of its own is under way must not take the process with it: the job stops, its memory is
- * not written to any more, and the main thread goes on.
+ * A worker that ends while a job of its own is under way must not take the process with it: the job stops,
+ * its memory is not written to any more, and the main thread goes on.
  */
 import { describe, expect, test } from 'vitest';
 import { runScript, workerSource } from './support/child.js';

@@ -6,7 +6,8 @@ import type { DefaultTokenField, TokenField } from './token-fields.js';
 export interface ForwardOptions<Field extends TokenField = DefaultTokenField> {
   /**
    * Per-token results to compute; an empty list gives none and is fastest.
-   * @default every field that applies to the loss, except `logSumExp`, `actionIsMax` and a `kl` that would cost a pass
+   * @default every field that applies to the loss, except `logSumExp`, `actionIsMax` and a `kl` that would
+   *   cost a pass
    */
   readonly outputs?: readonly Field[] | undefined;
 }

@@ -10,8 +10,9 @@ import { recordOverwrite } from './overwritten.js';
 /** Where a gradient goes. */
 export interface GradientOptions<Into extends Tensor = Tensor> {
   /**
-   * Tensor to write the gradient into, of the shape of the logits and any dtype: the logits themselves, which are then
-   * consumed, or one that shares no memory with the batch (`ERR_ALIAS`). @default a new tensor
+   * Tensor to write the gradient into, of the shape of the logits and any dtype: the logits themselves, which
+   * are then consumed, or one that shares no memory with the batch (`ERR_ALIAS`).
+   * @default a new tensor
    */
   readonly into?: Into | undefined;
   /** Dtype of a new tensor; an error with `into`, which has its own. @default that of the logits */
@@ -43,8 +44,9 @@ export interface GradientTarget {
  * @throws {LpRegError} As `viewTensor`; `ERR_SHAPE`, `ERR_OPTION_WITHOUT_EFFECT`, `ERR_OUT_OF_MEMORY`.
  */
 export function gradientTarget({ into, dtype }: Fields, logits: TensorView): GradientTarget {
-  if (into === undefined)
-    return newGradient(dtype === undefined ? logits.dtype : readDtype(dtype, 'gradient'), logits);
+  if (into === undefined) {
+    return newGradient(dtype === undefined ? logits.dtype : readDtype(dtype, 'dtype', 'dtype'), logits);
+  }
   if (dtype !== undefined) {
     throw new LpRegError('ERR_OPTION_WITHOUT_EFFECT', 'dtype: has no effect with into, which has its own', {
       argument: 'dtype',

@@ -25,8 +25,8 @@ export interface LossAndGradient<Field extends TokenField, Into extends Tensor> 
 /**
  * Result of a forward pass, which can be taken backward as often as its logits last.
  *
- * It holds on to the batch, whose arrays must not change until the last backward pass, and to a workspace of about 100
- * bytes per row, until it is disposed of or collected.
+ * It holds on to the batch, whose arrays must not change until the last backward pass, and to a workspace of
+ * about 100 bytes per row, until it is disposed of or collected.
  */
 export class LossResult<Field extends TokenField> implements LossValues<Field>, Disposable {
   readonly loss: number;
@@ -56,14 +56,15 @@ export class LossResult<Field extends TokenField> implements LossValues<Field>, 
   /**
    * Computes d loss / d logits off the event loop.
    *
-   * In place (`into` the logits themselves) the logits are consumed: this result, and every other over the same memory, has
-   * then no backward pass any more. Logits that are not in a `SharedArrayBuffer` are copied when called and overwritten
-   * when the promise resolves; to save the copy use a `SharedArrayBuffer` or {@link backwardSync}.
+   * In place (`into` the logits themselves) the logits are consumed: this result, and every other over the
+   * same memory, has then no backward pass any more. Logits that are not in a `SharedArrayBuffer` are copied
+   * when called and overwritten when the promise resolves; to save the copy use a `SharedArrayBuffer` or
+   * {@link backwardSync}.
    *
    * @returns The tensor given as `into`, or a new one of the shape of the logits.
-   * @throws {LpRegError} `ERR_CONSUMED`, `ERR_DISPOSED`, `ERR_DETACHED`, `ERR_ABORTED` (`status` tells whether `into` has been
-   *   written to), `ERR_ALIAS`, `ERR_SHAPE`, `ERR_STRIDE`, `ERR_DTYPE`, `ERR_TYPE`, `ERR_OPTION_WITHOUT_EFFECT`,
-   *   `ERR_NON_FINITE_INPUT`, `ERR_OUT_OF_MEMORY`.
+   * @throws {LpRegError} `ERR_CONSUMED`, `ERR_DISPOSED`, `ERR_DETACHED`, `ERR_ABORTED` (`status` tells
+   *   whether `into` has been written to), `ERR_ALIAS`, `ERR_SHAPE`, `ERR_STRIDE`, `ERR_DTYPE`, `ERR_TYPE`,
+   *   `ERR_OPTION_WITHOUT_EFFECT`, `ERR_NON_FINITE_INPUT`, `ERR_OUT_OF_MEMORY`.
    * @example
    * const gradLogits = await result.backward();
    * @example
@@ -82,7 +83,9 @@ export class LossResult<Field extends TokenField> implements LossValues<Field>, 
     return this.#pass.run(callFields(options, BACKWARD_OPTIONS)) as Into;
   }
 
-  /** Lets go of the batch and the workspace. Values and arrays stay; a later backward pass is `ERR_DISPOSED`. */
+  /**
+   * Lets go of the batch and the workspace. Values and arrays stay; a later backward pass is `ERR_DISPOSED`.
+   */
   dispose(): void {
     this.#pass.dispose();
   }

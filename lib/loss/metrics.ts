@@ -2,8 +2,8 @@ import type { LossResultValue } from '../native/addon-types.js';
 import { METRIC_FIELDS } from '../native/names.js';
 
 /**
- * Scalars that a trainer logs. Means are over the valid tokens of the batch, 0 when there are none; NaN where a metric
- * does not apply to the loss, or what it needs was not computed.
+ * Scalars that a trainer logs. Means are over the valid tokens of the batch, 0 when there are none; NaN where
+ * a metric does not apply to the loss, or what it needs was not computed.
  */
 export interface LossMetrics {
   /** Loss without entropy and reference terms. */
@@ -32,8 +32,8 @@ export interface LossMetrics {
   /** Lp-Reg: mean kept mass over the regularised tokens. */
   readonly keptMassSelected: number;
   /**
-   * Lp-Reg: pull of the regulariser on the negative tokens over that of the policy term. 0: Lp-Reg is inactive; near or
-   * above 1: it dominates.
+   * Lp-Reg: pull of the regulariser on the negative tokens over that of the policy term. 0: Lp-Reg is
+   * inactive; near or above 1: it dominates.
    */
   readonly pullRatio: number;
   /** Lp-Reg in form `paper`: the probability below which a token counted as unlikely. */

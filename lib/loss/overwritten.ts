@@ -1,6 +1,6 @@
 /**
- * Remembers which memory in-place gradients have overwritten, so that another result over the same logits says so instead
- * of giving a wrong gradient.
+ * Remembers which memory in-place gradients have overwritten, so that another result over the same logits
+ * says so instead of giving a wrong gradient.
  */
 interface Overwrite {
   readonly begin: number;

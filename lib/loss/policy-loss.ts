@@ -65,8 +65,9 @@ const BOTH_OPTIONS = [...FORWARD_OPTIONS, ...BACKWARD_OPTIONS] as const;
 /**
  * A policy loss over the logits of a language model, with its gradient.
  *
- * Every method comes twice: asynchronous, off the event loop, and with `Sync` for callbacks of automatic differentiation.
- * Asynchronous calls of one JavaScript thread run one after the other, each on all threads of `setThreads`.
+ * Every method comes twice: asynchronous, off the event loop, and with `Sync` for callbacks of automatic
+ * differentiation. Asynchronous calls of one JavaScript thread run one after the other, each on all threads
+ * of `setThreads`.
  *
  * @example
  * const policyLoss = new PolicyLoss({ objective: 'lp-reg' });
@@ -90,8 +91,8 @@ export class PolicyLoss implements Disposable {
 
   /**
    * @param options - The objective, and what deviates from its defaults; `presets` has published recipes.
-   * @throws {LpRegError} `ERR_MISSING`, `ERR_TYPE`, `ERR_OPTION` (out of range), `ERR_OPTION_WITHOUT_EFFECT` (ignored by this
-   *   loss), with the option's name in `argument`; `ERR_BACKEND_UNAVAILABLE`, `ERR_LIBRARY`.
+   * @throws {LpRegError} `ERR_MISSING`, `ERR_TYPE`, `ERR_OPTION` (out of range), `ERR_OPTION_WITHOUT_EFFECT`
+   *   (ignored by this loss), with the option's name in `argument`; `ERR_BACKEND_UNAVAILABLE`, `ERR_LIBRARY`.
    */
   constructor(options: PolicyLossOptions) {
     this.options = resolveOptions(options);
@@ -105,10 +106,10 @@ export class PolicyLoss implements Disposable {
   /**
    * Computes the loss of a batch, off the event loop.
    * @returns The loss, its metrics, per-token results, and the way backward.
-   * @throws {LpRegError} `ERR_MISSING`, `ERR_TYPE`, `ERR_DTYPE`, `ERR_SHAPE`, `ERR_STRIDE`, `ERR_MASK`, `ERR_ACTION_RANGE`,
-   *   `ERR_NON_FINITE_INPUT`, `ERR_NON_FINITE_LOGITS`, `ERR_NON_FINITE_LOSS` with `argument` and first `index`;
-   *   `ERR_OPTION_WITHOUT_EFFECT` for an input that this loss ignores; `ERR_DETACHED`, `ERR_ABORTED`, `ERR_DISPOSED`,
-   *   `ERR_OUT_OF_MEMORY`.
+   * @throws {LpRegError} `ERR_MISSING`, `ERR_TYPE`, `ERR_DTYPE`, `ERR_SHAPE`, `ERR_STRIDE`, `ERR_MASK`,
+   *   `ERR_ACTION_RANGE`, `ERR_NON_FINITE_INPUT`, `ERR_NON_FINITE_LOGITS`, `ERR_NON_FINITE_LOSS` with
+   *   `argument` and first `index`; `ERR_OPTION_WITHOUT_EFFECT` for an input that this loss ignores;
+   *   `ERR_DETACHED`, `ERR_ABORTED`, `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`.
    */
   async forward<const Field extends TokenField = DefaultTokenField>(
     batch: PolicyLossBatch,
@@ -132,10 +133,12 @@ export class PolicyLoss implements Disposable {
   }
 
   /**
-   * Computes loss and gradient in one call: the way to train. The logits are read once where the loss allows it: every loss
-   * whose tokens do not depend on one another, and Lp-Reg in form `kept`, with `selectOn: 'old'` or with `probThreshold`.
-   * @throws {LpRegError} As {@link forward} and {@link LossResult.backward}; after a failure in place, `status` tells whether
-   *   the logits still are what they were. `checkFirst: true` makes sure of it for all but `ERR_ABORTED`.
+   * Computes loss and gradient in one call: the way to train. The logits are read once where the loss allows
+   * it: every loss whose tokens do not depend on one another, and Lp-Reg in form `kept`, with `selectOn:
+   * 'old'` or with `probThreshold`.
+   * @throws {LpRegError} As {@link forward} and {@link LossResult.backward}; after a failure in place,
+   *   `status` tells whether the logits still are what they were. `checkFirst: true` makes sure of it for all
+   *   but `ERR_ABORTED`.
    */
   async forwardBackward<const Field extends TokenField = DefaultTokenField, Into extends Tensor = Tensor>(
     batch: PolicyLossBatch,
@@ -162,12 +165,13 @@ export class PolicyLoss implements Disposable {
   }
 
   /**
-   * The scalar stage alone: from per-token log-probabilities to the loss and to d loss / d logProb, d entropy and d KL per
-   * token, for trainers that differentiate those themselves. The logits are not needed.
+   * The scalar stage alone: from per-token log-probabilities to the loss and to d loss / d logProb, d entropy
+   * and d KL per token, for trainers that differentiate those themselves. The logits are not needed.
    * @throws {LpRegError} As {@link forward}; `ERR_MISSING` for a statistic in `tokens` that this loss needs.
    * @example
    * const stats = await tokenStats({ logits, actions, mask });
-   * const { loss, tokens } = await policyLoss.objective({ shape: [B, T], tokens: stats.tokens, oldLogProbs, advantages, mask });
+   * const batch = { shape: [B, T], tokens: stats.tokens, oldLogProbs, advantages, mask };
+   * const { loss, tokens } = await policyLoss.objective(batch);
    * const gradLogits = await stats.backward({ dLogProbs: tokens.coefLogProb });
    */
   async objective(batch: ObjectiveBatch, options?: JobOptions): Promise<ObjectiveResult> {

@@ -1,5 +1,6 @@
 /**
- * Published recipes. Each function returns options for `new PolicyLoss(...)`, with what it is given in place of its own.
+ * Published recipes. Each function returns options for `new PolicyLoss(...)`, with what it is given in place
+ * of its own.
  *
  * @example
  * const policyLoss = new PolicyLoss(presets.dapo({ temperature: 0.7 }));
@@ -25,17 +26,19 @@ import type {
 export type Overrides<Options> = Partial<Omit<Options, 'objective' | 'form'>>;
 
 /**
- * Lp-Reg as its paper has it (arXiv 2510.03222): full KL(q‖p) with `beta = 1` on tokens of negative advantage below the 1 %
- * quantile, proxy from the current logits under min-p with `kappa = 0.02`, clip 1 / 9, token mean.
+ * Lp-Reg as its paper has it (arXiv 2510.03222): full KL(q‖p) with `beta = 1` on tokens of negative
+ * advantage below the 1 % quantile, proxy from the current logits under min-p with `kappa = 0.02`, clip 1 / 9,
+ * token mean.
  */
 export function lpRegPaper(overrides: Overrides<LpRegPaperOptions & FilteredProxy> = {}): LpRegPaperOptions {
   return { objective: 'lp-reg', form: 'paper', ...overrides };
 }
 
 /**
- * Lp-Reg as its released code has it (CarlanLark/Lp-Reg-dev): sampled `k3` with `beta = 1` on the lowest 1 % of the negative
- * tokens, clip 1 / 9, token mean. The batch needs `proxyLogProbs`: `tokens.proxyLogProbs` of {@link tokenStats} on the logits
- * of the policy that sampled, with `filter: { kind: 'min-p', kappa: 0.02, on: 'raw' }`.
+ * Lp-Reg as its released code has it (CarlanLark/Lp-Reg-dev): sampled `k3` with `beta = 1` on the lowest 1 %
+ * of the negative tokens, clip 1 / 9, token mean. The batch needs `proxyLogProbs`: `tokens.proxyLogProbs` of
+ * {@link tokenStats} on the logits of the policy that sampled, with `filter: { kind: 'min-p', kappa: 0.02,
+ * on: 'raw' }`.
  */
 export function lpRegReference(
   overrides: Omit<Overrides<LpRegReferenceOptions & StoredProxy>, 'proxy'> = {},
@@ -44,8 +47,9 @@ export function lpRegReference(
 }
 
 /**
- * Lp-Reg in our form, without `rho` (docs/semantics.md §6): sampled `k3` on every negative token that the filter keeps and
- * that is not the likeliest. Proxy from the current logits under min-p with `kappa = 0.02`, clip 1 / 9, token mean.
+ * Lp-Reg in our form, without `rho` (docs/semantics.md §6): sampled `k3` on every negative token that the
+ * filter keeps and that is not the likeliest. Proxy from the current logits under min-p with `kappa = 0.02`,
+ * clip 1 / 9, token mean.
  */
 export function lpRegKept(overrides: Overrides<LpRegKeptOptions & FilteredProxy> = {}): LpRegKeptOptions {
   return { objective: 'lp-reg', form: 'kept', ...overrides };
@@ -62,8 +66,9 @@ export function dualClipPpo(overrides: Overrides<GrpoOptions> = {}): GrpoOptions
 }
 
 /**
- * GRPO (DeepSeekMath, arXiv 2402.03300): clip 0.2, mean of each sequence first, and 0.04 times the `k3` KL to the reference
- * policy, so that the batch needs `refLogProbs`. Many trainers leave that term out: `grpo({ klRefCoef: 0 })`.
+ * GRPO (DeepSeekMath, arXiv 2402.03300): clip 0.2, mean of each sequence first, and 0.04 times the `k3` KL to
+ * the reference policy, so that the batch needs `refLogProbs`. Many trainers leave that term out: `grpo({
+ * klRefCoef: 0 })`.
  */
 export function grpo(overrides: Overrides<GrpoOptions> = {}): GrpoOptions {
   return {
@@ -88,15 +93,18 @@ export function clipHigher(overrides: Overrides<GrpoOptions> = {}): GrpoOptions 
   };
 }
 
-/** DAPO's loss (arXiv 2503.14476): clip 0.2 / 0.28, mean over all tokens, no KL. Its sampling is the trainer's. */
+/**
+ * DAPO's loss (arXiv 2503.14476): clip 0.2 / 0.28, mean over all tokens, no KL. Its sampling is the
+ * trainer's.
+ */
 export function dapo(overrides: Overrides<GrpoOptions> = {}): GrpoOptions {
   return clipHigher({ aggregation: 'token-mean', ...overrides });
 }
 
 /**
- * Dr. GRPO (arXiv 2503.20783): clip 0.2, the sum over all tokens over a constant. Follows TRL, which divides by `B * L` with
- * `L` the most tokens that a completion may have: hand {@link drGrpoDenominator} over with each batch. Without it the
- * divisor is the padded width alone, as in verl.
+ * Dr. GRPO (arXiv 2503.20783): clip 0.2, the sum over all tokens over a constant. Follows TRL, which divides
+ * by `B * L` with `L` the most tokens that a completion may have: hand {@link drGrpoDenominator} over with
+ * each batch. Without it the divisor is the padded width alone, as in verl.
  */
 export function drGrpo(overrides: Overrides<GrpoOptions> = {}): GrpoOptions {
   return {
@@ -127,7 +135,10 @@ export function bnpo(overrides: Overrides<GrpoOptions> = {}): GrpoOptions {
   return ppo(overrides);
 }
 
-/** Two-sided clip of INTELLECT-2 (arXiv 2505.07291): clip 0.2, and the ratio of the unclipped term capped at 4. */
+/**
+ * Two-sided clip of INTELLECT-2 (arXiv 2505.07291): clip 0.2, and the ratio of the unclipped term capped at
+ * 4.
+ */
 export function twoSidedClip(overrides: Overrides<GrpoOptions> = {}): GrpoOptions {
   return ppo({ ratioCap: 4, ...overrides });
 }
@@ -137,24 +148,31 @@ export function gspo(overrides: Overrides<GspoOptions> = {}): GspoOptions {
   return { objective: 'gspo', clipLow: 3e-4, clipHigh: 4e-4, ...overrides };
 }
 
-/** KL-Cov (arXiv 2505.22617): `|logProb - oldLogProb|` on the 0.2 % of the tokens with the largest covariance. */
+/**
+ * KL-Cov (arXiv 2505.22617): `|logProb - oldLogProb|` on the 0.2 % of the tokens with the largest covariance.
+ */
 export function klCov(overrides: Overrides<KlCovOptions> = {}): KlCovOptions {
   return { objective: 'kl-cov', kPercent: 0.2, klCovCoef: 1, ...overrides };
 }
 
-/** Clip-Cov (arXiv 2505.22617): 0.02 % of the tokens, drawn from those of covariance 1 to 5, lose their gradient. */
+/**
+ * Clip-Cov (arXiv 2505.22617): 0.02 % of the tokens, drawn from those of covariance 1 to 5, lose their
+ * gradient.
+ */
 export function clipCov(overrides: Overrides<ClipCovOptions> = {}): ClipCovOptions {
   return { objective: 'clip-cov', clipCovRatio: 2e-4, covLow: 1, covHigh: 5, ...overrides };
 }
 
-/** High-entropy minority tokens (arXiv 2506.01939): DAPO on the 20 % of the tokens with the highest entropy. */
+/**
+ * High-entropy minority tokens (arXiv 2506.01939): DAPO on the 20 % of the tokens with the highest entropy.
+ */
 export function highEntropy8020(overrides: Overrides<TopEntropyOptions> = {}): TopEntropyOptions {
   return { objective: '80-20', topFraction: 0.2, clipLow: 0.2, clipHigh: 0.28, ...overrides };
 }
 
 /**
- * CISPO (MiniMax-M1, arXiv 2506.13585), token mean. No lower bound; the ratio is at most 5, the value that ScaleRL (arXiv
- * 2510.13786) and TRL recommend (`clipHigh` is that bound less 1).
+ * CISPO (MiniMax-M1, arXiv 2506.13585), token mean. No lower bound; the ratio is at most 5, the value that
+ * ScaleRL (arXiv 2510.13786) and TRL recommend (`clipHigh` is that bound less 1).
  */
 export function cispo(overrides: Overrides<CispoOptions> = {}): CispoOptions {
   return { objective: 'cispo', clipLow: 1, clipHigh: 4, ...overrides };

@@ -24,7 +24,8 @@ export interface ProxySnapshotOptions {
   /** `[N]` 1 for tokens that count; others get no proxy. @default all count */
   readonly mask?: Uint8Array | undefined;
   /**
-   * Most kept tokens over all rows, at 8 bytes each: on flat rows a filter may keep the whole vocabulary. An integer from 0.
+   * Most kept tokens over all rows, at 8 bytes each: on flat rows a filter may keep the whole vocabulary. An
+   * integer from 0.
    * @default 67108864 (2^26, half a gibibyte)
    */
   readonly maxEntries?: number | undefined;
@@ -37,11 +38,12 @@ const DEFAULT_MAX_ENTRIES = 2 ** 26;
 const OPTIONS = ['filter', 'temperature', 'softcap', 'mask', 'maxEntries', 'backend'] as const;
 
 /**
- * Keeps the proxies of the policy that made `logits` without keeping its logits, for `proxy: 'snapshot'` in later steps.
- * Off the event loop.
+ * Keeps the proxies of the policy that made `logits` without keeping its logits, for `proxy: 'snapshot'` in
+ * later steps. Off the event loop.
  *
  * @param logits - Of the old policy, `[B, T, V]` or `[N, V]`.
- * @throws {LpRegError} `ERR_SNAPSHOT_TOO_LARGE`, `ERR_MISSING` (filter), `ERR_NON_FINITE_LOGITS`, and as {@link tokenStats}.
+ * @throws {LpRegError} `ERR_SNAPSHOT_TOO_LARGE`, `ERR_MISSING` (filter), `ERR_NON_FINITE_LOGITS`, and as
+ *   {@link tokenStats}.
  * @example
  * const snapshot = await proxySnapshot(oldLogits, { filter: { kind: 'min-p', kappa: 0.02 } });
  * const policyLoss = new PolicyLoss({ objective: 'lp-reg', proxy: 'snapshot' });

@@ -16,7 +16,10 @@ export interface TokenArrays {
   readonly proxyLogProbs: Float32Array;
   /** KL(q‖p) of the proxy to the current policy, in nats. */
   readonly kl: Float32Array;
-  /** Loss of the token before its weight, with rollout weight and Lp-Reg term, without entropy and reference terms. */
+  /**
+   * Loss of the token before its weight, with rollout weight and Lp-Reg term, without entropy and reference
+   * terms.
+   */
   readonly tokenLoss: Float32Array;
   /** d loss / d log-probability. */
   readonly coefLogProb: Float32Array;
@@ -67,7 +70,8 @@ const ARRAY_TYPES: { readonly [Field in TokenField]?: new (length: number) => In
   candidate: Uint8Array,
 };
 
-const ROW_FIELDS: readonly TokenField[] = ['logProbs', 'entropy', 'logSumExp', 'actionIsMax'];
+const RARE_FIELDS: readonly TokenField[] = ['logSumExp', 'actionIsMax'];
+const ROW_FIELDS: readonly TokenField[] = ['logProbs', 'entropy', ...RARE_FIELDS];
 const PROXY_FIELDS: readonly TokenField[] = ['logKeptMass', 'proxyLogProbs', 'kl', 'keepCount'];
 const ACTION_FIELDS: readonly TokenField[] = ['logProbs', 'proxyLogProbs', 'actionIsMax'];
 const OBJECTIVE_FIELDS: readonly TokenField[] = [
@@ -103,24 +107,20 @@ export function lossFields(options: ResolvedOptions): readonly TokenField[] {
 }
 
 /**
- * Those given by default: all but two that few want, and a KL to another policy that costs a pass of its own which this
- * loss does not need.
+ * Those given by default: all but two that few want, and a KL to another policy where the loss does not use it,
+ * since it costs a sweep over each row.
  */
 export function defaultLossFields(options: ResolvedOptions): readonly TokenField[] {
-  const klIsFree =
-    options.objective === 'lp-reg' && (options.proxy === 'current' || options.form === 'paper');
-  const unwanted: readonly TokenField[] = [
-    'logSumExp',
-    'actionIsMax',
-    ...(klIsFree ? [] : (['kl'] as const)),
-  ];
+  const wantsKl = options.objective === 'lp-reg' && (options.proxy === 'current' || options.form === 'paper');
+  const unwanted: readonly TokenField[] = wantsKl ? RARE_FIELDS : [...RARE_FIELDS, 'kl'];
   return lossFields(options).filter((field) => !unwanted.includes(field));
 }
 
 /**
  * Checks the option `outputs`.
  * @param offered - Fields that this call can give.
- * @throws {LpRegError} `ERR_TYPE`, `ERR_OPTION` for an unknown field, `ERR_OPTION_WITHOUT_EFFECT` for one of another loss.
+ * @throws {LpRegError} `ERR_TYPE`, `ERR_OPTION` for an unknown field, `ERR_OPTION_WITHOUT_EFFECT` for one of
+ *   another loss.
  */
 export function readOutputs(
   outputs: unknown,
@@ -132,8 +132,10 @@ export function readOutputs(
     new LpRegError(code, `outputs: ${message}`, { argument: 'outputs' });
   if (!Array.isArray(outputs)) throw fail('ERR_TYPE', `expected an array, received ${describe(outputs)}`);
   for (const field of outputs) {
-    if (!Object.hasOwn(TOKEN_FIELDS, field)) throw fail('ERR_OPTION', `there is no field ${describe(field)}`);
-    if (!offered.includes(field)) throw fail('ERR_OPTION_WITHOUT_EFFECT', `${field} does not apply here`);
+    if (offered.includes(field)) continue;
+    const known = typeof field === 'string' && Object.hasOwn(TOKEN_FIELDS, field);
+    if (known) throw fail('ERR_OPTION_WITHOUT_EFFECT', `${field} does not apply here`);
+    throw fail('ERR_OPTION', `there is no field ${describe(field)}`);
   }
   return outputs;
 }

@@ -12,14 +12,18 @@ export type TokenStatsOptions<Field extends TokenField = never> = TokenStatsProx
   readonly temperature?: number | undefined;
   /** Replaces each logit `z` by `softcap * tanh(z / softcap)`. Finite, above 0. @default off */
   readonly softcap?: number | undefined;
-  /** What a valid row with NaN, `+Infinity` or only `-Infinity` does: throw, or give NaN in that row. @default 'error' */
+  /**
+   * What a valid row with NaN, `+Infinity` or only `-Infinity` does: throw, or give NaN in that row.
+   * @default 'error'
+   */
   readonly nonFinite?: 'error' | 'propagate' | undefined;
   /** Where it is computed. @default 'auto' */
   readonly backend?: Backend | undefined;
   /**
    * Statistics to give.
-   * @default all that there are: with actions also `logProbs`, `proxyLogProbs` and `actionIsMax`, with a proxy also
-   *   `logKeptMass`, `keepCount` and `kl`, which costs a pass of its own for a proxy of another policy
+   * @default all that there are: with actions also `logProbs`, `proxyLogProbs` and `actionIsMax`, with a
+   *   proxy also `logKeptMass`, `keepCount` and `kl`, which costs a pass of its own for a proxy of another
+   *   policy
    */
   readonly outputs?: readonly Field[] | undefined;
 };

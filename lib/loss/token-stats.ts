@@ -67,11 +67,11 @@ export class TokenStats<Field extends TokenField> implements Disposable {
   }
 
   /**
-   * The vector-Jacobian product: d logits of `sum(dLogProbs * logProb + dEntropy * H + dKl * KL)`, off the event loop.
-   * In place it consumes the logits, as {@link LossResult.backward} does.
+   * The vector-Jacobian product: d logits of `sum(dLogProbs * logProb + dEntropy * H + dKl * KL)`, off the
+   * event loop. In place it consumes the logits, as {@link LossResult.backward} does.
    * @returns The tensor given as `into`, or a new one of the shape of the logits.
-   * @throws {LpRegError} `ERR_MISSING` for `dLogProbs` without actions, `ERR_OPTION_WITHOUT_EFFECT` for `dKl` without a proxy,
-   *   `ERR_NON_FINITE_INPUT`, and as {@link LossResult.backward}.
+   * @throws {LpRegError} `ERR_MISSING` for `dLogProbs` without actions, `ERR_OPTION_WITHOUT_EFFECT` for `dKl`
+   *   without a proxy, `ERR_NON_FINITE_INPUT`, and as {@link LossResult.backward}.
    * @example
    * const gradLogits = await stats.backward({ dLogProbs, dEntropy });
    */
@@ -101,13 +101,14 @@ export class TokenStats<Field extends TokenField> implements Disposable {
 }
 
 /**
- * Computes log-probability, entropy and, with a filter, the proxy's statistics of each token, off the event loop. In a
- * trainer it takes the place of `log_softmax` and `gather`; a rollout's old log-probs and stored proxies come from its
- * forward part. `logKeptMass` is also the exact importance correction of sampling under the same filter.
+ * Computes log-probability, entropy and, with a filter, the proxy's statistics of each token, off the event
+ * loop. In a trainer it takes the place of `log_softmax` and `gather`; a rollout's old log-probs and stored
+ * proxies come from its forward part. `logKeptMass` is also the exact importance correction of sampling under
+ * the same filter.
  *
  * @param batch - Logits `[B, T, V]` or `[N, V]`, actions and mask `[N]`.
- * @throws {LpRegError} As {@link PolicyLoss.forward}, and for its options `ERR_TYPE`, `ERR_OPTION`, `ERR_MISSING`,
- *   `ERR_OPTION_WITHOUT_EFFECT`, `ERR_BACKEND_UNAVAILABLE`.
+ * @throws {LpRegError} As {@link PolicyLoss.forward}, and for its options `ERR_TYPE`, `ERR_OPTION`,
+ *   `ERR_MISSING`, `ERR_OPTION_WITHOUT_EFFECT`, `ERR_BACKEND_UNAVAILABLE`.
  * @example
  * const { tokens } = await tokenStats({ logits, actions, mask }, { filter: { kind: 'min-p', kappa: 0.02 } });
  * tokens.logProbs; tokens.proxyLogProbs;

@@ -40,9 +40,10 @@ function create(backend: Backend): ContextHandle {
 }
 
 /**
- * Sets how many threads the CPU back end uses for each call of this JavaScript thread; results do not depend on it. Waits
- * for the call under way.
- * @param threads - An integer from 1 to 4096, or 0 for as many as the affinity mask and the CPU quota allow (the default).
+ * Sets how many threads the CPU back end uses for each call of this JavaScript thread; results do not depend
+ * on it. Waits for the call under way.
+ * @param threads - An integer from 1 to 4096, or 0 for as many as the affinity mask and the CPU quota allow
+ *   (the default).
  * @throws {LpRegError} `ERR_TYPE`, `ERR_OPTION`.
  * @example
  * setThreads(4);

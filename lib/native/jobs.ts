@@ -15,7 +15,10 @@ export interface Progress {
 
 /** Options of every asynchronous call. */
 export interface JobOptions {
-  /** Aborts the call with `ERR_ABORTED`, whose `cause` is the signal's reason: queued calls at once, running ones soon. */
+  /**
+   * Aborts the call with `ERR_ABORTED`, whose `cause` is the signal's reason: queued calls at once, running
+   * ones soon.
+   */
   readonly signal?: AbortSignal | undefined;
   /** Called about ten times a second while the call runs. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -33,7 +36,8 @@ export function run<Name extends OperationName>(
 }
 
 /**
- * Runs an operation off the event loop. Inputs that may change meanwhile have been copied when this returns its promise.
+ * Runs an operation off the event loop. Inputs that may change meanwhile have been copied when this returns
+ * its promise.
  * @param rows - Rows of the batch, for progress.
  */
 export async function runJob<Name extends OperationName>(

@@ -133,7 +133,10 @@ function inverse(table: Readonly<Record<string, string>>, prefix = ''): [string,
   return Object.entries(table).map(([ours, theirs]) => [theirs, prefix + ours]);
 }
 
-/** What a failure calls an argument -> what the caller calls it. Names that are the same on both sides are left out. */
+/**
+ * What a failure calls an argument -> what the caller calls it. Names that are the same on both sides are
+ * left out.
+ */
 export const ARGUMENT_NAMES: ReadonlyMap<string, string> = new Map([
   // Per-token arrays that a failure can name are inputs of the scalar stage.
   ...inverse(TOKEN_FIELDS, 'tokens.'),

@@ -4,7 +4,10 @@ import { describe } from '../tensors/own-fields.js';
 /** Returns the value if it is acceptable under the caller's name `argument`, else throws. */
 export type Check<T = unknown> = (value: unknown, argument: string) => T;
 
-/** A number that `holds` accepts. `ERR_TYPE` for anything else than a number, `ERR_OPTION` for one out of range. */
+/**
+ * A number that `holds` accepts. `ERR_TYPE` for anything else than a number, `ERR_OPTION` for one out of
+ * range.
+ */
 export function numberThat(expected: string, holds: (value: number) => boolean): Check<number> {
   return (value, argument) => {
     const fail = (code: 'ERR_TYPE' | 'ERR_OPTION') =>

@@ -15,17 +15,27 @@ export type Backend = 'auto' | 'cpu' | 'cuda';
 export interface CommonOptions {
   /** Divides the logits before every probability. Finite, above 0. @default 1 */
   readonly temperature?: number | undefined;
-  /** Replaces each logit `z` by `softcap * tanh(z / softcap)`, as Gemma does. Finite, above 0. @default off */
+  /**
+   * Replaces each logit `z` by `softcap * tanh(z / softcap)`, as Gemma does. Finite, above 0.
+   * @default off
+   */
   readonly softcap?: number | undefined;
-  /** Entropy bonus: `loss - entropyCoef * (aggregated entropy)`. Finite; a negative value punishes entropy. @default 0 */
+  /**
+   * Entropy bonus: `loss - entropyCoef * (aggregated entropy)`. Finite; a negative value punishes entropy.
+   * @default 0
+   */
   readonly entropyCoef?: number | undefined;
-  /** `loss + klRefCoef * (aggregated KL to the reference policy)`; the batch then needs `refLogProbs`. Finite. @default 0 */
+  /**
+   * `loss + klRefCoef * (aggregated KL to the reference policy)`; the batch then needs `refLogProbs`. Finite.
+   * @default 0
+   */
   readonly klRefCoef?: number | undefined;
   /** Estimator of that KL; an error without `klRefCoef`. @default 'k3' */
   readonly klRefEstimator?: KlEstimator | undefined;
   /**
    * What a valid row with NaN, `+Infinity` or only `-Infinity` does, and a token whose loss overflows: throw
-   * (`ERR_NON_FINITE_LOGITS`, `ERR_NON_FINITE_LOSS`), or give NaN in that row and in the loss. @default 'error'
+   * (`ERR_NON_FINITE_LOGITS`, `ERR_NON_FINITE_LOSS`), or give NaN in that row and in the loss.
+   * @default 'error'
    */
   readonly nonFinite?: 'error' | 'propagate' | undefined;
   /**
@@ -33,7 +43,10 @@ export interface CommonOptions {
    * `nonFinite: 'propagate'`, which checks nothing. @default false
    */
   readonly checkFirst?: boolean | undefined;
-  /** `'cuda'` fails with `ERR_BACKEND_UNAVAILABLE` where there is none; `'auto'` takes the best there is. @default 'auto' */
+  /**
+   * `'cuda'` fails with `ERR_BACKEND_UNAVAILABLE` where there is none; `'auto'` takes the best there is.
+   * @default 'auto'
+   */
   readonly backend?: Backend | undefined;
 }
 
@@ -45,15 +58,24 @@ export interface AggregationOptions {
 
 /** Clipping of the probability ratio `r` (docs/semantics.md §3). */
 export interface ClipOptions {
-  /** The ratio is clipped below `1 - clipLow`. Finite, from 0; 1 leaves that side open. @default by objective */
+  /**
+   * The ratio is clipped below `1 - clipLow`. Finite, from 0; 1 leaves that side open.
+   * @default by objective
+   */
   readonly clipLow?: number | undefined;
-  /** The ratio is clipped above `1 + clipHigh`. From 0; `Infinity` leaves that side open. @default by objective */
+  /**
+   * The ratio is clipped above `1 + clipHigh`. From 0; `Infinity` leaves that side open.
+   * @default by objective
+   */
   readonly clipHigh?: number | undefined;
 }
 
 /** Further bounds of the losses that have the clipped surrogate of PPO. */
 export interface SurrogateOptions extends ClipOptions {
-  /** Dual clip: bounds the loss of a token with a negative advantage by `-A * dualClip`. Finite, above 1. @default off */
+  /**
+   * Dual clip: bounds the loss of a token with a negative advantage by `-A * dualClip`. Finite, above 1.
+   * @default off
+   */
   readonly dualClip?: number | undefined;
   /** Two-sided clip (INTELLECT-2): bounds the ratio of the unclipped term. Finite, above 0. @default off */
   readonly ratioCap?: number | undefined;

@@ -6,7 +6,8 @@ export interface GrpoOptions extends CommonOptions, AggregationOptions, Surrogat
 }
 
 /**
- * GSPO: one ratio per sequence. Clip 3e-4 / 4e-4; always a mean over sequences of token means (docs/semantics.md §7).
+ * GSPO: one ratio per sequence. Clip 3e-4 / 4e-4; always a mean over sequences of token means
+ * (docs/semantics.md §7).
  */
 export interface GspoOptions extends CommonOptions, SurrogateOptions {
   readonly objective: 'gspo';
@@ -15,7 +16,10 @@ export interface GspoOptions extends CommonOptions, SurrogateOptions {
 /** KL-Cov: no clip; the tokens with the largest covariance are penalised (docs/semantics.md §7). */
 export interface KlCovOptions extends CommonOptions, AggregationOptions {
   readonly objective: 'kl-cov';
-  /** Percent of the valid tokens that are penalised, one at least; 0 for none. Finite, from 0. @default 0.2 */
+  /**
+   * Percent of the valid tokens that are penalised, one at least; 0 for none. Finite, from 0.
+   * @default 0.2
+   */
   readonly kPercent?: number | undefined;
   /** Weight of their `|logProb - oldLogProb|`. Finite, from 0. @default 1 */
   readonly klCovCoef?: number | undefined;
@@ -30,7 +34,10 @@ export interface ClipCovOptions extends CommonOptions, AggregationOptions, Surro
   readonly covLow?: number | undefined;
   /** Candidates have a covariance below this. @default 5 */
   readonly covHigh?: number | undefined;
-  /** Draws the candidates to zero where the batch has no `chosen`. An integer from 0 below 2^53. @default 0 */
+  /**
+   * Draws the candidates to zero where the batch has no `chosen`. An integer from 0 below 2^53.
+   * @default 0
+   */
   readonly seed?: number | undefined;
 }
 

@@ -34,8 +34,8 @@ const LP_REG = {
 } as const;
 
 /**
- * Every option of every loss with its default; `undefined` is off. An option that is not listed under a loss has no effect
- * on it. Lp-Reg has one entry per form.
+ * Every option of every loss with its default; `undefined` is off. An option that is not listed under a loss
+ * has no effect on it. Lp-Reg has one entry per form.
  */
 export const DEFAULTS = {
   grpo: { ...COMMON, ...AGGREGATION, ...surrogate(0.2, 0.2) },

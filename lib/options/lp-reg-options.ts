@@ -5,7 +5,10 @@ export interface MinPFilter {
   readonly kind: 'min-p';
   /** In [0, 1]: 0 keeps every token of finite logit, 1 the likeliest only. */
   readonly kappa: number;
-  /** What is filtered: the logits over the temperature, or `raw` as the released code does. @default 'scaled' */
+  /**
+   * What is filtered: the logits over the temperature, or `raw` as the released code does.
+   * @default 'scaled'
+   */
   readonly on?: 'scaled' | 'raw' | undefined;
 }
 
@@ -14,7 +17,10 @@ export interface FixedFilter {
   readonly kind: 'fixed';
   /** In (0, 1]. */
   readonly tau: number;
-  /** What is filtered: the logits over the temperature, or `raw` as the released code does. @default 'scaled' */
+  /**
+   * What is filtered: the logits over the temperature, or `raw` as the released code does.
+   * @default 'scaled'
+   */
   readonly on?: 'scaled' | 'raw' | undefined;
   /**
    * The proxy where no token passes: the likeliest tokens, or all tokens alike as in the released code.
@@ -54,13 +60,14 @@ export interface LpRegCommonOptions extends CommonOptions, AggregationOptions, S
 /** What the ranking and the threshold of a selection look at. */
 export interface SelectionOptions {
   /**
-   * The current log-probabilities, or `oldLogProbs`: then the selection is known before the logits are read, and loss and
-   * gradient share one pass over them. @default 'current'
+   * The current log-probabilities, or `oldLogProbs`: then the selection is known before the logits are read,
+   * and loss and gradient share one pass over them.
+   * @default 'current'
    */
   readonly selectOn?: 'current' | 'old' | undefined;
 }
 
-/** The paper's form: KL(q‖p) over the vocabulary on tokens of negative advantage below the `rho`-quantile. */
+/** The paper's form: KL(q‖p) on tokens of negative advantage below the `rho`-quantile of probability. */
 export type LpRegPaperOptions = LpRegCommonOptions &
   SelectionOptions &
   (FilteredProxy | SnapshotProxy) & {

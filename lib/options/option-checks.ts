@@ -53,8 +53,8 @@ export const OPTION_CHECKS: Readonly<Record<OptionName, Check>> = {
 
 /**
  * Checks a filter and fills in its defaults.
- * @throws {LpRegError} `ERR_TYPE`, `ERR_MISSING`, `ERR_OPTION`, or `ERR_OPTION_WITHOUT_EFFECT` for a property that a filter
- *   of this kind does not have.
+ * @throws {LpRegError} `ERR_TYPE`, `ERR_MISSING`, `ERR_OPTION`, or `ERR_OPTION_WITHOUT_EFFECT` for a property
+ *   that a filter of this kind does not have.
  */
 export function checkFilter(value: unknown, argument: string): Filter {
   const fields = ownFields(value, argument);

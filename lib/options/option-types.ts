@@ -14,8 +14,9 @@ export type * from './compared-options.js';
 export type * from './lp-reg-options.js';
 
 /**
- * Which policy loss is computed, and how. `objective` (and `form`, for Lp-Reg) decide which options there are; one that
- * the loss would ignore does not compile, and fails at run time with `ERR_OPTION_WITHOUT_EFFECT`.
+ * Which policy loss is computed, and how. `objective` (and `form`, for Lp-Reg) decide which options there
+ * are; one that the loss would ignore does not compile, and fails at run time with
+ * `ERR_OPTION_WITHOUT_EFFECT`.
  */
 export type PolicyLossOptions =
   | GrpoOptions

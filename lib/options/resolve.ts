@@ -11,8 +11,8 @@ const OBJECTIVES = ['grpo', 'gspo', 'kl-cov', 'clip-cov', '80-20', 'cispo', 'sap
 /**
  * Checks options and fills in the defaults.
  * @returns A frozen object.
- * @throws {LpRegError} `ERR_MISSING`, `ERR_TYPE`, `ERR_OPTION` for a value out of range, `ERR_OPTION_WITHOUT_EFFECT` for an
- *   option that the loss ignores; `argument` names the option.
+ * @throws {LpRegError} `ERR_MISSING`, `ERR_TYPE`, `ERR_OPTION` for a value out of range,
+ *   `ERR_OPTION_WITHOUT_EFFECT` for an option that the loss ignores; `argument` names the option.
  */
 export function resolveOptions(options: PolicyLossOptions): ResolvedOptions {
   const given = ownFields(options, 'options');

@@ -2,15 +2,16 @@ import type { ProxySnapshot } from './proxy-snapshot.js';
 import type { Tensor } from './tensor.js';
 
 /**
- * What per-token inputs and results hold one element for: the rows of the logits in memory order, `b * T + t` in a padded
- * batch `[B, T]`, `N` in all. Where the mask is 0 nothing is read, neither logits nor any other input.
+ * What per-token inputs and results hold one element for: the rows of the logits in memory order, `b * T + t`
+ * in a padded batch `[B, T]`, `N` in all. Where the mask is 0 nothing is read, neither logits nor any other
+ * input.
  */
 interface Rows {
   /** `[N]` 1 for tokens that count, 0 for padding. Anything else is `ERR_MASK`. @default all count */
   readonly mask?: Uint8Array | undefined;
   /**
-   * `[B + 1]` where each sequence of packed rows begins, from 0 to `N`; sequences may be empty. Needed with logits
-   * `[N, V]`, an error with `[B, T, V]`.
+   * `[B + 1]` where each sequence of packed rows begins, from 0 to `N`; sequences may be empty. Needed with
+   * logits `[N, V]`, an error with `[B, T, V]`.
    */
   readonly cuSeqLens?: Int32Array | BigInt64Array | undefined;
 }
@@ -21,17 +22,24 @@ export interface ObjectiveInputs extends Rows {
   readonly oldLogProbs: Float32Array;
   /** `[N]`, or `[B]` for one per sequence; where `N` equals `B` it is taken per token. */
   readonly advantages: Float32Array;
-  /** `[N]` log-probability of each action under the reference policy; with `klRefCoef` other than 0, and only then. */
+  /**
+   * `[N]` log-probability of each action under the reference policy; with `klRefCoef` other than 0, and only
+   * then.
+   */
   readonly refLogProbs?: Float32Array | undefined;
   /** `[N]` importance weights of the rollout engine; they multiply the policy term. @default 1 */
   readonly rolloutWeights?: Float32Array | undefined;
-  /** `[N]` proxy log-probability of each action, `-Infinity` where filtered out; with `proxy: 'stored'`, and only then. */
+  /**
+   * `[N]` proxy log-probability of each action, `-Infinity` where filtered out; with `proxy: 'stored'`, and
+   * only then.
+   */
   readonly proxyLogProbs?: Float32Array | undefined;
   /** `[N]` 1 for the candidates that Clip-Cov is to zero. @default drawn with the option `seed` */
   readonly chosen?: Uint8Array | undefined;
   /**
-   * Lp-Reg in form `paper`: the probability below which a token counts as unlikely, in place of the `rho`-quantile of
-   * this batch. Known beforehand it lets loss and gradient share one pass over the logits. Finite, from 0.
+   * Lp-Reg in form `paper`: the probability below which a token counts as unlikely, in place of the
+   * `rho`-quantile of this batch. Known beforehand it lets loss and gradient share one pass over the logits.
+   * Finite, from 0.
    */
   readonly probThreshold?: number | undefined;
   /** Divisor of `aggregation: 'token-mean'`, above 0. @default the number of valid tokens */
@@ -57,9 +65,9 @@ interface LogitsInputs {
 /**
  * A batch of {@link PolicyLoss}.
  *
- * Synchronous calls read these arrays where they are. Asynchronous calls copy the per-token arrays when called, and the
- * logits too unless they are views of a `SharedArrayBuffer`. A result that is to be taken backward keeps the batch: leave
- * it unchanged until then.
+ * Synchronous calls read these arrays where they are. Asynchronous calls copy the per-token arrays when
+ * called, and the logits too unless they are views of a `SharedArrayBuffer`. A result that is to be taken
+ * backward keeps the batch: leave it unchanged until then.
  */
 export interface PolicyLossBatch extends ObjectiveInputs, LogitsInputs {
   /** `[N]` sampled token ids, from 0 to `V - 1`. */

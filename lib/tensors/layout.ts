@@ -12,7 +12,10 @@ export interface TensorView {
   readonly shape: readonly number[];
   /** Elements from one row to the next. */
   readonly rowStride: number;
-  /** Elements from one sequence to the next; 0 where there is only one, rows are packed or sequences are dense. */
+  /**
+   * Elements from one sequence to the next; 0 where there is only one, rows are packed or sequences are
+   * dense.
+   */
   readonly sequenceStride: number;
   /** Whether `data` may be longer than the shape, because strides were given. */
   readonly strided: boolean;
@@ -39,11 +42,15 @@ export function viewTensor(value: unknown, argument: string): TensorView {
   };
 }
 
-/** Throws `ERR_DTYPE` unless `dtype` is one of {@link TENSOR_DTYPES}. */
-export function readDtype(dtype: unknown, argument: string): TensorDtype {
+/**
+ * Throws `ERR_DTYPE` unless `dtype` is one of {@link TENSOR_DTYPES}.
+ * @param place - Where the caller wrote it.
+ */
+export function readDtype(dtype: unknown, argument: string, place = `${argument}.dtype`): TensorDtype {
   const known = TENSOR_DTYPES.find((name) => name === dtype);
-  if (known === undefined) throw wrong('ERR_DTYPE', argument, 'dtype', TENSOR_DTYPES.join(', '), dtype);
-  return known;
+  if (known !== undefined) return known;
+  const message = `${place}: expected ${TENSOR_DTYPES.join(', ')}, received ${describe(dtype)}`;
+  throw new LpRegError('ERR_DTYPE', message, { argument });
 }
 
 /** Throws `ERR_SHAPE` unless the tensor has the shape of the logits. */

@@ -9,8 +9,8 @@ export function fieldName(parent: string, key: string): string {
 }
 
 /**
- * Copies the own enumerable properties of a plain object, leaving out those that are `undefined`. What an object
- * inherits is never read, so that a polluted `Object.prototype` changes nothing.
+ * Copies the own enumerable properties of a plain object, leaving out those that are `undefined`. What an
+ * object inherits is never read, so that a polluted `Object.prototype` changes nothing.
  * @param value - What the caller gave.
  * @param argument - The caller's name for it.
  * @throws {LpRegError} `ERR_TYPE` for anything but an object.
@@ -28,7 +28,9 @@ export function ownFields(value: unknown, argument: string): Fields {
   return fields;
 }
 
-/** A frozen copy without a prototype, for readers to whom a polluted one must not stand in for what is absent. */
+/**
+ * A frozen copy without a prototype, for readers to whom a polluted one must not stand in for what is absent.
+ */
 export function seal(fields: object): Fields {
   return Object.freeze(Object.assign(Object.create(null), fields));
 }

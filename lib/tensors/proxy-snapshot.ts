@@ -1,8 +1,8 @@
 /**
- * Proxies of an old policy, kept in compressed rows instead of its logits: the proxy of row `i` has probability
- * `exp(logQ[k])` at token `ids[k]` for `rowPtr[i] <= k < rowPtr[i + 1]`, or `1 / vocab` everywhere where `uniform[i]`
- * is 1. Plain data: it can be posted to a worker or written to a file. Made by `proxySnapshot`, used by
- * `proxy: 'snapshot'`.
+ * Proxies of an old policy, kept in compressed rows instead of its logits: the proxy of row `i` has
+ * probability `exp(logQ[k])` at token `ids[k]` for `rowPtr[i] <= k < rowPtr[i + 1]`, or `1 / vocab`
+ * everywhere where `uniform[i]` is 1. Plain data: it can be posted to a worker or written to a file. Made by
+ * `proxySnapshot`, used by `proxy: 'snapshot'`.
  */
 export interface ProxySnapshot {
   /** Rows of the batch that it was taken from. */

@@ -7,11 +7,15 @@ export interface Float16ArrayLike extends ArrayBufferView {
   readonly [Symbol.toStringTag]: 'Float16Array';
 }
 
-/** Memory of a tensor. 16-bit elements are bit patterns in a `Uint16Array`; float16 also fits a `Float16Array`. */
+/**
+ * Memory of a tensor. 16-bit elements are bit patterns in a `Uint16Array`; float16 also fits a
+ * `Float16Array`.
+ */
 export type TensorData = Float32Array | Uint16Array | Float16ArrayLike;
 
 /**
- * Logits or their gradient: a plain object over a typed array. The first element of `data` is element `[0, 0, 0]`.
+ * Logits or their gradient: a plain object over a typed array. The first element of `data` is element `[0, 0,
+ * 0]`.
  *
  * @example
  * const logits = { data: new Float32Array(B * T * V), dtype: 'float32', shape: [B, T, V] };
@@ -21,8 +25,8 @@ export type TensorData = Float32Array | Uint16Array | Float16ArrayLike;
  */
 export interface Tensor {
   /**
-   * `Float32Array` for float32, `Uint16Array` for bfloat16, `Uint16Array` or `Float16Array` for float16. It may be a view
-   * of a `SharedArrayBuffer`, which asynchronous calls then use without a copy.
+   * `Float32Array` for float32, `Uint16Array` for bfloat16, `Uint16Array` or `Float16Array` for float16. It
+   * may be a view of a `SharedArrayBuffer`, which asynchronous calls then use without a copy.
    */
   readonly data: TensorData;
   /** Checked when used (`ERR_DTYPE`); `string` is accepted so that literals need no `as const`. */
@@ -30,8 +34,9 @@ export interface Tensor {
   /** `[B, T, V]` for a padded batch, `[N, V]` for packed rows. */
   readonly shape: readonly number[];
   /**
-   * Elements from one index to the next along each dimension. The last is 1; rows and sequences may have gaps between
-   * them but not overlap. @default dense, in the order of `shape`
+   * Elements from one index to the next along each dimension. The last is 1; rows and sequences may have gaps
+   * between them but not overlap.
+   * @default dense, in the order of `shape`
    */
   readonly strides?: readonly number[] | undefined;
 }

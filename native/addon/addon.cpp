@@ -26,18 +26,13 @@ Napi::Value guarded(const Napi::CallbackInfo& info) {
   }
 }
 
-int32_t integer(const Napi::Value& value, const char* name) {
-  as_number(value, name);
-  return value.As<Napi::Number>().Int32Value();
-}
-
-uint32_t job_id(const Napi::CallbackInfo& info) { return static_cast<uint32_t>(integer(info[0], "id")); }
+uint32_t job_id(const Napi::CallbackInfo& info) { return static_cast<uint32_t>(as_int32(info[0], "id")); }
 
 // createContext(backend, threads)
 Napi::Value create_context(const Napi::CallbackInfo& info) {
   const lpreg_api& api = *Environment::of(info.Env()).library.api;
   return wrap(info.Env(),
-              std::make_shared<Context>(api, integer(info[0], "backend"), integer(info[1], "threads")));
+              std::make_shared<Context>(api, as_int32(info[0], "backend"), as_int32(info[1], "threads")));
 }
 
 // contextInfo(context)
@@ -47,7 +42,7 @@ Napi::Value context_info(const Napi::CallbackInfo& info) {
 
 // setThreads(context, threads)
 Napi::Value set_threads(const Napi::CallbackInfo& info) {
-  unwrap<Context>(info[0])->set_threads(integer(info[1], "threads"));
+  unwrap<Context>(info[0])->set_threads(as_int32(info[1], "threads"));
   return info.Env().Undefined();
 }
 

@@ -47,7 +47,7 @@ ArrayView view_array(const Napi::Value& value, const std::string& argument) {
   check_status(env, napi_get_typedarray_info(env, value, &view.type, &view.length, &data, &buffer, nullptr));
   read_buffer_state(env, buffer, view);
   // An empty array has no address; to the C ABI that would say that it is absent.
-  static uint8_t nothing;
+  alignas(double) static uint8_t nothing;
   view.data = data == nullptr ? &nothing : static_cast<uint8_t*>(data);
   return view;
 }

@@ -1,6 +1,7 @@
 #include "failure.h"
 
 #include <new>
+#include <system_error>
 
 namespace lpreg_addon {
 
@@ -26,6 +27,8 @@ Failure current_failure() {
     return failure;
   } catch (const std::bad_alloc&) {
     return {LPREG_ERR_OUT_OF_MEMORY, "", "memory could not be allocated"};
+  } catch (const std::system_error&) {
+    return {LPREG_ERR_OUT_OF_MEMORY, "", "the system could not start a thread"};
   } catch (const std::exception& exception) {
     return {LPREG_ERR_INTERNAL, "", exception.what()};
   }

@@ -53,7 +53,7 @@ void require_extent(const ArrayView& view, int64_t elements, bool strided) {
 
 MatrixArgument read_matrix(const Napi::Object& object, const char* argument, const lpreg_batch& batch) {
   lpreg_matrix layout{};
-  layout.dtype = static_cast<int32_t>(number_property(object, "dtype"));
+  layout.dtype = as_int32(object.Get("dtype"), "dtype");
   layout.row_stride = size_property(object, "row_stride");
   layout.sequence_stride = size_property(object, "sequence_stride");
   const ArrayView view = view_array(object.Get("data"), argument);

@@ -28,6 +28,11 @@ inline double as_number(const Napi::Value& value, const char* name) {
   return value.As<Napi::Number>().DoubleValue();
 }
 
+inline int32_t as_int32(const Napi::Value& value, const char* name) {
+  as_number(value, name);
+  return value.As<Napi::Number>().Int32Value();
+}
+
 inline Napi::Object object_property(const Napi::Object& object, const char* name) {
   return as_object(object.Get(name), name);
 }

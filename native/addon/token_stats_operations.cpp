@@ -43,7 +43,7 @@ class TokenStats : public TokenOperation {
  public:
   explicit TokenStats(const Request& request)
       : TokenOperation(request),
-        non_finite_(static_cast<int32_t>(number_property(request.arguments, "non_finite"))),
+        non_finite_(as_int32(request.arguments.Get("non_finite"), "non_finite")),
         outputs_(
             read_token_outputs(object_property(request.arguments, "outputs"), batch_.get().rows, storage_)),
         states_(Allocator(request.arguments), layout_.bytes()) {}

@@ -323,7 +323,7 @@ typedef struct lpreg_row_part {
 typedef struct lpreg_row_kept {
   double kept_rest; /* sum of exp((z - max)/t) over K without the maximisers */
   double dropped;   /* the same outside of K */
-  double linear;    /* sum of (z - max)/t over all tokens; rows whose proxy is uniform only */
+  double linear;    /* sum of (z - max)/t over all tokens above -inf; rows whose proxy is uniform only */
   int64_t count;    /* |K| */
 } lpreg_row_kept;
 

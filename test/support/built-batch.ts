@@ -55,6 +55,13 @@ function metaOf(options: BuiltBatchOptions): CaseMeta {
   };
 }
 
+/** Fills a row of which only some tokens keep a probability, for `fillRow`. */
+export function onlyOpen(isOpen: (v: number, V: number) => boolean) {
+  return (random: Random, row: Float32Array) => {
+    for (let v = 0; v < row.length; v++) row[v] = isOpen(v, row.length) ? random.normal() * 2 : -Infinity;
+  };
+}
+
 function fillNormal(random: Random, row: Float32Array): void {
   for (let v = 0; v < row.length; v++) row[v] = random.normal() * 2;
 }

@@ -3,14 +3,14 @@ import type { ReferenceInput } from '../reference/case.js';
 import type { ReferenceResult } from '../reference.js';
 import { errorBounds } from './error-bounds.js';
 
-/** Half a float64 ulp of 1. */
-const DOUBLE_UNIT = 2 ** -53;
+/** Spacing of float64 numbers above 1. */
+export const DOUBLE_ULP = 2 ** -52;
 /** Error of central differences of a float64 loss, relative to the largest gradient and to the loss. */
 const DIFFERENCE_ERROR = 1e-6;
 /** The sampled KL estimators are clamped to this size, and the coefficients of both extras are below 1. */
 const LARGEST_EXTRA = 10;
-/** The `eps` of SEMANTICS §4. */
-const COUNT_EPSILON = 1e-8;
+/** The `eps` of SEMANTICS §4, which counted divisors carry. */
+export const COUNT_EPSILON = 1e-8;
 
 /** What the loss is the weighted sum of. */
 export interface SummedTokens {
@@ -30,7 +30,7 @@ function magnitudeOf({ weight, tokenLoss, entropy }: SummedTokens): number {
 
 /** Allowed difference of a loss whose tokens are summed in another order, or in several parts. */
 export function lossOrderAllowance(tokens: SummedTokens): number {
-  return 2 * tokens.weight.length * DOUBLE_UNIT * magnitudeOf(tokens);
+  return tokens.weight.length * DOUBLE_ULP * magnitudeOf(tokens);
 }
 
 /** Allowed difference of a loss whose divisors are given from one that counts them, which adds 1e-8 to counts from 1. */

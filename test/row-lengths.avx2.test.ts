@@ -1,0 +1,3 @@
+import { describeRowLengths } from './support/row-length-suite.js';
+
+describeRowLengths('avx2');

@@ -1,3 +1,0 @@
-import { describeVocabularyResidues } from './support/residue-suite.js';
-
-describeVocabularyResidues('avx512');
