@@ -8,8 +8,11 @@ test.each(['reference', 'kept'] as const)(
     const batch = smallBatch(8, 16, 300);
     const proxy = { proxy: 'current', filter: { kind: 'min-p', kappa: 0 } } as const;
     const { tokens } = tokenStatsSync({ logits: batch.logits, actions: batch.actions }, proxy);
-    const rho = form === 'reference' ? { rhoNeg: 1 } : {};
-    const policyLoss = new PolicyLoss({ objective: 'lp-reg', form, proxy: 'stored', ...rho });
+    const policyLoss = new PolicyLoss(
+      form === 'kept'
+        ? { objective: 'lp-reg', form, proxy: 'stored' }
+        : { objective: 'lp-reg', form, proxy: 'stored', rhoNeg: 1 },
+    );
     const { metrics } = policyLoss.forwardSync({ ...batch, proxyLogProbs: tokens.proxyLogProbs });
     expect(metrics.negativeCount).toBeGreaterThan(20);
     expect(metrics.lowestCount).toBeGreaterThan(20);

@@ -16,7 +16,8 @@ const WHOLE = 128;
 const VOCABULARIES = [...Array(64).keys()].flatMap((residue) => [residue + 1, WHOLE + residue]);
 
 /** Around the sizes of the blocks that sums are flushed in and that are skipped as a whole. */
-const LONG = [513, 1100, 4099, 66_000, 262_144, 262_145, 600_001];
+const LONG = [513, 1100, 4099, 262_145];
+const LONGER = process.env.LPREG_TEST_FULL ? [66_000, 262_144, 262_656, 600_001] : [];
 
 const FIXED = { mode: 'fixed', value: 0.01, empty: 'uniform', source: 'current' } as const;
 
@@ -74,10 +75,10 @@ export function describeRowLengths(set: InstructionSet): void {
       });
     });
 
-    describe.each(LONG)('vocabulary of %i', (V) => {
+    describe.each([...LONG, ...LONGER])('vocabulary of %i', (V) => {
       test.each(SWEEPS)('%s: a few high tokens far apart agree with the reference', (_, options) => {
-        const action = (token: number) => places(V)[(5 * token) % places(V).length] as number;
-        expectReference(buildBatch({ ...options, V, B: 1, T: 2, action, fillRow: fillSparse }), 'f32');
+        const action = () => places(V)[5] as number;
+        expectReference(buildBatch({ ...options, V, B: 1, T: 1, action, fillRow: fillSparse }), 'f32');
       });
     });
 
@@ -86,7 +87,7 @@ export function describeRowLengths(set: InstructionSet): void {
       const { input } = buildBatch({ ...options, V, B: 1, T: 1, action: () => 0, fillRow: fillSparse });
       const given = productCase(input);
       const policyLoss = new PolicyLoss(given.options);
-      for (let at = 1; at < V; at += 3) {
+      for (let at = 1; at < V; at += 7) {
         const logits = tensorOf(input.logits, [1, 1, V]);
         (logits.data as Float32Array)[at] = Number.NaN;
         const error = thrownBy(() => policyLoss.forwardSync({ ...given.batch, logits }, { outputs: [] }));
