@@ -16,8 +16,8 @@ const WHOLE = 128;
 const VOCABULARIES = [...Array(64).keys()].flatMap((residue) => [residue + 1, WHOLE + residue]);
 
 /** Around the sizes of the blocks that sums are flushed in and that are skipped as a whole. */
-const LONG = [513, 1100, 4099, 262_145];
-const LONGER = process.env.LPREG_TEST_FULL ? [66_000, 262_144, 262_656, 600_001] : [];
+const LONG = [513, 1100, 4099, 262_700];
+const LONGER = process.env.LPREG_TEST_FULL ? [66_000, 262_144, 262_145, 600_001] : [];
 
 const FIXED = { mode: 'fixed', value: 0.01, empty: 'uniform', source: 'current' } as const;
 
@@ -36,9 +36,9 @@ function endToken(V: number): (token: number) => number {
   return (token) => [V - 1, 0, V >> 1][token % 3] as number;
 }
 
-/** Places at the ends of blocks of 128, 256 and 512 elements, and of the row. */
+/** Places at the ends of blocks of 128, 256 and 512 elements and of the row, and one whose neighbour blocks have none. */
 function places(V: number): number[] {
-  const ends = [0, 127, 128, 255, 256, 511, 512, V >> 1, (V >> 1) + 513, V - 513, V - 1];
+  const ends = [0, 127, 128, 255, 256, 511, 512, 2053, V >> 1, (V >> 1) + 513, V - 513, V - 1];
   return [...new Set(ends)].filter((v) => v >= 0 && v < V);
 }
 
