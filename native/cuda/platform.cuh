@@ -14,6 +14,8 @@
 #else
 
 #include <cooperative_groups.h>
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
 #include <cstdint>
@@ -66,6 +68,15 @@ __device__ __forceinline__ float fast_exp2(float x) {
 template <class T>
 __device__ __forceinline__ T shuffle_xor(T value, int lanes) {
   return __shfl_xor_sync(0xffffffffu, value, lanes);
+}
+
+// As core/half.h does it, by the machine's own conversions.
+__device__ __forceinline__ float widen_float16(uint16_t bits) { return __half2float(__ushort_as_half(bits)); }
+__device__ __forceinline__ uint16_t narrow_float16(float value) {
+  return __half_as_ushort(__float2half_rn(value));
+}
+__device__ __forceinline__ uint16_t narrow_bfloat16(float value) {
+  return __bfloat16_as_ushort(__float2bfloat16_rn(value));
 }
 
 // Integers only: their sums do not depend on the order.

@@ -68,7 +68,7 @@ class LossRun {
   // Where the objective selects over the whole batch, the few rows that it may reach wait for a second pass.
   void single_pass(double grad_output, const lpreg_matrix& gradient) {
     workspace_.begin();
-    const bool row_local = is_row_local(options_, call_.batch);
+    const bool row_local = core::is_row_local(options_, call_.batch);
     if (row_local) {
       stage_.select(nullptr);
     } else {
@@ -245,7 +245,7 @@ void loss_forward_backward(const LossCall& call, const lpreg_scalar& grad_output
   check_gradient(call.batch, gradient);
   const double scale = checked_grad_output(grad_output);
   LossRun run(call, outputs);
-  const bool one_pass = is_row_local(call.options, call.batch) || is_split(call.options);
+  const bool one_pass = core::is_row_local(call.options, call.batch) || core::is_split(call.options);
   if (one_pass && may_write_early(call, gradient)) {
     run.single_pass(scale, gradient);
   } else {

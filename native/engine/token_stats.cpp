@@ -89,7 +89,7 @@ void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* state
   }
   if (outputs == nullptr) return;
   for (int64_t row = 0; row < view.rows(); ++row)
-    write_row_statistics(*outputs, call.options, row, states[row]);
+    core::write_row_statistics(*outputs, call.options, row, states[row]);
 }
 
 void token_stats_backward(const RowCall& call, const lpreg_row_state* states,
