@@ -15,7 +15,7 @@ const NATIVE_LAYERS = {
   emulation: { layers: ['include', 'core', 'cuda'], headers: ['posix', 'sanitizer'] },
   engine: { layers: ['include', 'core', 'cpu', 'cuda'], headers: ['posix'] },
   addon: { layers: ['include'], headers: ['node', 'posix'] },
-  tests: { layers: ['include', 'core', 'cpu', 'cuda', 'engine'], headers: ['posix'] },
+  tests: { layers: ['include', 'core', 'cpu', 'cuda', 'engine', 'emulation'], headers: ['posix'] },
 };
 
 const HEADER_KINDS = {
