@@ -52,4 +52,10 @@ LPREG_HD int64_t row_offset(const lpreg_batch& batch, const lpreg_matrix& matrix
   return row / batch.tokens * matrix.sequence_stride + row % batch.tokens * matrix.row_stride;
 }
 
+// A scalar where the code runs that may read it: device scalars only in kernels.
+LPREG_HD double scalar_value(const lpreg_scalar& scalar, double absent) {
+  if (scalar.kind == LPREG_ABSENT) return absent;
+  return scalar.kind == LPREG_DEVICE ? *scalar.device : scalar.value;
+}
+
 }  // namespace lpreg::core

@@ -43,6 +43,13 @@ struct CoefficientArrays {
   }
 };
 
+// The same from a result that is not stored yet.
+LPREG_HD RowCoefficients scaled(const RowCoefficients& c, double grad_output) {
+  return {grad_output * static_cast<double>(static_cast<float>(c.log_prob)),
+          grad_output * static_cast<double>(static_cast<float>(c.entropy)),
+          grad_output * static_cast<double>(static_cast<float>(c.kl))};
+}
+
 LPREG_HD bool has_non_finite_logits(const lpreg_row_state& state) {
   return (state.flags & LPREG_ROW_NON_FINITE) != 0;
 }
@@ -139,6 +146,20 @@ LPREG_HD bool may_be_selected(const lpreg_loss_options& options, const lpreg_bat
   return is_regularised(options, in);
 }
 
+// The state of a row from the arrays of a trainer that has no logits to offer.
+LPREG_HD lpreg_row_state state_from_arrays(const lpreg_token_outputs& tokens, int64_t row) {
+  lpreg_row_state state = masked_state();
+  state.flags = 0;
+  state.log_prob = tokens.log_prob[row];
+  state.entropy = tokens.entropy == nullptr ? 0 : tokens.entropy[row];
+  state.log_kept_mass = tokens.log_kept_mass == nullptr ? 0 : tokens.log_kept_mass[row];
+  state.proxy_log_prob = tokens.proxy_log_prob == nullptr ? 0 : tokens.proxy_log_prob[row];
+  state.kl = tokens.kl == nullptr ? 0 : tokens.kl[row];
+  if (state.proxy_log_prob > -kInfinity) state.flags |= LPREG_ROW_ACTION_KEPT;
+  if (tokens.action_is_max != nullptr && tokens.action_is_max[row] != 0) state.flags |= LPREG_ROW_ACTION_IS_MAX;
+  return state;
+}
+
 // ------------------------------------------------------------------------------------------------- outputs
 
 template <class T, class V>
@@ -175,17 +196,15 @@ LPREG_HD void write_decisions(const lpreg_token_outputs& outputs, const Selectio
   put(outputs.candidate, row, selection.candidates == nullptr ? 0 : selection.candidates[row]);
 }
 
-// Evaluates a row and leaves its coefficients and outputs where they belong.
-LPREG_HD RowResult finish_row(const lpreg_loss_options& options, const lpreg_batch& batch,
-                              const Selection& selection, int64_t row, const lpreg_row_state& state,
-                              const CoefficientArrays& coefficients, const lpreg_token_outputs& outputs) {
-  const RowResult result = evaluate_row(options, batch, selection, row, state);
+// Leaves an evaluated row's coefficients and outputs where they belong.
+LPREG_HD void write_row(const CoefficientArrays& coefficients, const lpreg_token_outputs& outputs,
+                        const lpreg_row_options& options, const Selection& selection, int64_t row,
+                        const lpreg_row_state& state, const RowResult& result) {
   coefficients.log_prob[row] = static_cast<float>(result.token.coefficients.log_prob);
   coefficients.entropy[row] = static_cast<float>(result.token.coefficients.entropy);
   coefficients.kl[row] = static_cast<float>(result.token.coefficients.kl);
-  write_row_statistics(outputs, options.row, row, state);
+  write_row_statistics(outputs, options, row, state);
   write_decisions(outputs, selection, row, result);
-  return result;
 }
 
 }  // namespace lpreg::core

@@ -95,12 +95,6 @@ LPREG_HD bool is_clip_cov_candidate(const lpreg_loss_options& options, double co
          !clipped_by(options, log_ratio, advantage).clipped;
 }
 
-// A scalar where the code runs that may read it: device scalars only in kernels.
-LPREG_HD double scalar_value(const lpreg_scalar& scalar, double absent) {
-  if (scalar.kind == LPREG_ABSENT) return absent;
-  return scalar.kind == LPREG_DEVICE ? *scalar.device : scalar.value;
-}
-
 LPREG_HD Denominators denominators(const lpreg_batch& batch, double counted_tokens, double longest) {
   return {scalar_value(batch.token_count, counted_tokens),
           scalar_value(batch.sequence_count, static_cast<double>(batch.sequences)),

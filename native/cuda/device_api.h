@@ -13,6 +13,8 @@ struct DeviceFacts {
   int multiprocessors;
   int64_t shared_per_block;   // bytes a block may ask for (opt-in limit)
   int64_t l2_bytes;
+  int forced_threads;         // threads per block and blocks per row in place of the plan's choice; 0: the plan's,
+  int forced_cluster;         // cluster -1: rows are not staged. For tests; a real device leaves them 0
 };
 
 // Why no device can be used, nullptr when the current one can. Cheap after the first call; a literal or a text

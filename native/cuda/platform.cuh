@@ -48,6 +48,9 @@ __device__ __forceinline__ Pack16 load16(const void* p) {
 __device__ __forceinline__ void store16(void* p, const Pack16& v) {
   __stcs(static_cast<uint4*>(p), make_uint4(v.words[0], v.words[1], v.words[2], v.words[3]));
 }
+__device__ __forceinline__ void store16_shared(void* p, const Pack16& v) {
+  *static_cast<uint4*>(p) = make_uint4(v.words[0], v.words[1], v.words[2], v.words[3]);
+}
 template <class T>
 __device__ __forceinline__ T load_element(const T* p) {
   return *p;

@@ -10,8 +10,10 @@ ObjectiveStage::ObjectiveStage(const lpreg_loss_options& options, const BatchVie
 }
 
 void ObjectiveStage::evaluate(int64_t row, const lpreg_row_state& state) {
-  results_[static_cast<size_t>(row)] = core::finish_row(options_, view_.batch(), selection_.view(), row, state,
-                                                        coefficients_, outputs_);
+  const core::Selection selection = selection_.view();
+  const core::RowResult result = core::evaluate_row(options_, view_.batch(), selection, row, state);
+  core::write_row(coefficients_, outputs_, options_.row, selection, row, state, result);
+  results_[static_cast<size_t>(row)] = result;
 }
 
 bool ObjectiveStage::may_be_selected(int64_t row, const lpreg_row_state& state) const {

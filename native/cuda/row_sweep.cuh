@@ -1,0 +1,67 @@
+// One pass of a block over a stretch of a row, wherever it lies: 16-byte accesses in the middle, single elements
+// at the ragged ends. Any alignment, any length.
+#pragma once
+
+#include "vec.cuh"
+
+namespace lpreg::cuda {
+
+constexpr float kMinusInfinity = -__builtin_huge_valf();
+
+// Elements [first, first + count) of a row. `data` points at the first one, in global or shared memory.
+template <class T>
+struct Slice {
+  const T* data;
+  int first;
+  int count;
+};
+
+// Independent 16-byte loads in flight per thread: 16 elements between two flushes, whatever their size.
+template <class T>
+constexpr int kUnroll = 16 / kPack<T>;
+
+// Calls body.step(values, offset, count) for packs of the slice; missing elements of a ragged pack are -inf, and
+// `count` says how many there are. body.flush() follows at most 16 elements, so that float32 sums stay short.
+template <class T, class Body>
+__device__ __forceinline__ void sweep(const Slice<T>& slice, Body& body) {
+  constexpr int W = kPack<T>;
+  constexpr int U = kUnroll<T>;
+  const int head = elements_before_boundary(slice.data, slice.count);
+  const int packs = (slice.count - head) / W;
+  const int threads = static_cast<int>(blockDim.x);
+  const T* middle = slice.data + head;
+  for (int k = static_cast<int>(threadIdx.x); k < packs; k += U * threads) {
+    Pack16 raw[U];
+#pragma unroll
+    for (int u = 0; u < U; ++u) {
+      if (k + u * threads < packs) raw[u] = load16(middle + static_cast<int64_t>(k + u * threads) * W);
+    }
+#pragma unroll
+    for (int u = 0; u < U; ++u) {
+      if (k + u * threads < packs) {
+        float values[W];
+        unpack<T>(raw[u], values);
+        body.step(values, head + (k + u * threads) * W, W);
+      }
+    }
+    body.flush();
+  }
+  // The ends go to the first and the last thread.
+  const int tail_begin = head + packs * W;
+  const bool first = threadIdx.x == 0;
+  const bool last = static_cast<int>(threadIdx.x) == threads - 1;
+  for (int end = 0; end < 2; ++end) {
+    const int begin = end == 0 ? 0 : tail_begin;
+    const int count = end == 0 ? head : slice.count - tail_begin;
+    if (count == 0 || !(end == 0 ? first : last)) continue;
+    float values[W];
+#pragma unroll
+    for (int i = 0; i < W; ++i) {
+      values[i] = i < count ? widen(load_element(slice.data + begin + i)) : kMinusInfinity;
+    }
+    body.step(values, begin, count);
+    body.flush();
+  }
+}
+
+}  // namespace lpreg::cuda

@@ -1,0 +1,179 @@
+// Statistics of a row: one sweep for its maximum, one for everything that depends on it, a third for a fixed
+// filter. From shared memory or from the L2 cache the later sweeps cost no DRAM traffic.
+// Maximisers are counted, not summed, as on the CPU; a thread sums 16 elements in float32, everything above in
+// float64.
+#pragma once
+
+#include "distance.cuh"
+#include "reduce.cuh"
+
+namespace lpreg::cuda {
+
+struct MaximumOf {
+  Maximum<float> max = Maximum<float>::none();
+
+  template <int W>
+  __device__ __forceinline__ void step(const float (&z)[W], int, int) {
+#pragma unroll
+    for (int i = 0; i < W; ++i) max.v = fmaxf(z[i], max.v);
+  }
+  __device__ __forceinline__ void flush() {}
+};
+
+struct Total {
+  float recent = 0;
+  double total = 0;
+
+  __device__ __forceinline__ void flush() {
+    total += static_cast<double>(recent);
+    recent = 0;
+  }
+};
+
+// Sums that a sweep can take.
+constexpr unsigned kPart = 1;    // max_count, moment and rest
+constexpr unsigned kRaw = 2;     // raw_rest
+constexpr unsigned kKept = 4;    // kept_rest, dropped and count
+constexpr unsigned kLinear = 8;  // linear
+
+template <unsigned kWanted>
+struct Statistics {
+  const Distance distance;
+  const ExpScale scale, raw_scale;
+  const float max, cut;
+  uint32_t maxima = 0, kept = 0;
+  Total rest, moment, raw_rest, kept_rest, dropped, linear;
+
+  __device__ __forceinline__ Statistics(const RowPass& pass, float max_value, float cut_value)
+      : distance(max_value, pass.row.softcap),
+        scale(pass.scale),
+        raw_scale(pass.raw_scale),
+        max(max_value),
+        cut(cut_value) {}
+
+  template <int W>
+  __device__ __forceinline__ void step(const float (&z)[W], int, int) {
+    float d[W];
+    distance.at(z, d);
+#pragma unroll
+    for (int i = 0; i < W; ++i) add(z[i], d[i]);
+  }
+
+  __device__ __forceinline__ void add(float z, float d) {
+    const float finite = at_least(d, scale.lowest);
+    const float e = fast_exp2(finite * scale.per_unit);
+    const bool is_max = z == max;
+    if constexpr ((kWanted & kPart) != 0) {
+      maxima += is_max;
+      moment.recent = fmaf(e, finite, moment.recent);
+    }
+    if constexpr ((kWanted & kRaw) != 0) {
+      const float raw = fast_exp2(at_least(d, raw_scale.lowest) * raw_scale.per_unit);
+      raw_rest.recent += is_max ? 0.0f : raw;
+    }
+    if constexpr ((kWanted & kKept) != 0) {
+      const bool keep = d >= cut;
+      kept += keep;
+      kept_rest.recent += keep && !is_max ? e : 0.0f;
+      dropped.recent += keep || is_max ? 0.0f : e;
+    } else {
+      rest.recent += is_max ? 0.0f : e;
+    }
+    if constexpr ((kWanted & kLinear) != 0) linear.recent += d == kMinusInfinity ? 0.0f : d;
+  }
+
+  __device__ __forceinline__ void flush() {
+    if constexpr ((kWanted & kPart) != 0) moment.flush();
+    if constexpr ((kWanted & kRaw) != 0) raw_rest.flush();
+    if constexpr ((kWanted & kKept) != 0) {
+      kept_rest.flush();
+      dropped.flush();
+    } else {
+      rest.flush();
+    }
+    if constexpr ((kWanted & kLinear) != 0) linear.flush();
+  }
+};
+
+// The row's part (a), by thread 0 from the team's sums.
+__device__ __forceinline__ lpreg_row_part part_from(const RowPass& pass, float max, double max_count,
+                                                    double rest, double moment, double raw_rest) {
+  lpreg_row_part part = core::empty_part();
+  part.max = max;
+  part.max_count = max == kMinusInfinity ? 0.0 : max_count;
+  part.rest = max == -kMinusInfinity ? static_cast<double>(NAN) : rest;
+  part.moment = moment / pass.row.temperature;
+  part.raw_rest = raw_rest;
+  return part;
+}
+
+template <class Team, class T>
+__device__ float row_maximum(const Slice<T>& slice) {
+  MaximumOf body;
+  sweep(slice, body);
+  return Team::reduce(body.max).v + 0.0f;  // never -0, whichever zero came first
+}
+
+// (a), and (b) where the cut needs nothing but the maximum. For thread 0; the others' results are the same.
+template <class Team, class T>
+__device__ void row_part(const Slice<T>& slice, const RowPass& pass, float max, lpreg_row_part* part,
+                         lpreg_row_kept* kept) {
+  if (pass.row.filter_kind == LPREG_FILTER_MIN_P) {
+    Statistics<kPart | kKept> body(pass, max, pass.min_p_cut);
+    sweep(slice, body);
+    const auto sums =
+        Team::reduce(Sums<5>{{static_cast<double>(body.maxima), body.moment.total, body.kept_rest.total,
+                              body.dropped.total, static_cast<double>(body.kept)}});
+    *kept = {sums.v[2], sums.v[3], 0, static_cast<int64_t>(sums.v[4])};
+    *part = part_from(pass, max, sums.v[0], sums.v[2] + sums.v[3], sums.v[1], 0);
+    return;
+  }
+  if (core::filter_needs_raw_sum(pass.row)) {
+    Statistics<kPart | kRaw> body(pass, max, 0);
+    sweep(slice, body);
+    const auto sums = Team::reduce(Sums<4>{
+        {static_cast<double>(body.maxima), body.moment.total, body.rest.total, body.raw_rest.total}});
+    *part = part_from(pass, max, sums.v[0], sums.v[2], sums.v[1], sums.v[3]);
+    return;
+  }
+  Statistics<kPart> body(pass, max, 0);
+  sweep(slice, body);
+  const auto sums =
+      Team::reduce(Sums<3>{{static_cast<double>(body.maxima), body.moment.total, body.rest.total}});
+  *part = part_from(pass, max, sums.v[0], sums.v[2], sums.v[1], 0);
+}
+
+template <class Team, class T>
+__device__ lpreg_row_kept row_kept(const Slice<T>& slice, const RowPass& pass, float max, float cut) {
+  Statistics<kKept | kLinear> body(pass, max, cut);
+  sweep(slice, body);
+  const auto sums = Team::reduce(Sums<4>{{body.kept_rest.total, body.dropped.total, body.linear.total,
+                                          static_cast<double>(body.kept)}});
+  return {sums.v[0], sums.v[1], sums.v[2] / pass.row.temperature, static_cast<int64_t>(sums.v[3])};
+}
+
+// State of one row under the pass's filter, with the proxy taken from this same row. `state` is in shared memory;
+// all threads may read it afterwards.
+template <class Team, class T>
+__device__ void row_state(const Slice<T>& slice, const RowPass& pass, float max, bool has_action,
+                          float action_logit, lpreg_row_state* state) {
+  SHARED_ARRAY(core::KeptRule, rule, 1);
+  const bool filtered = pass.row.filter_kind != LPREG_FILTER_NONE;
+  lpreg_row_part part;
+  lpreg_row_kept kept{};
+  row_part<Team>(slice, pass, max, &part, &kept);
+  part.action_logit = action_logit;
+  if (threadIdx.x == 0) {
+    *state = core::finalize_part(pass.row, part, has_action);
+    if (filtered && !(state->flags & LPREG_ROW_NON_FINITE)) rule[0] = core::kept_rule(pass.row, part);
+  }
+  __syncthreads();  // between thread 0's state and rule and everyone's reads
+  if (!filtered || (state->flags & LPREG_ROW_NON_FINITE)) return;
+  if (pass.row.filter_kind == LPREG_FILTER_FIXED) kept = row_kept<Team>(slice, pass, max, rule[0].cut);
+  if (threadIdx.x == 0) {
+    core::finalize_kept(pass.row, part, kept, rule[0], pass.batch.vocab, has_action, state);
+  }
+  __syncthreads();  // between thread 0's state and everyone's reads
+}
+
+}  // namespace lpreg::cuda
