@@ -18,6 +18,6 @@ function(add_golden_programs suffix library device)
   endforeach()
 endfunction()
 
-add_golden_programs("" lpreg_objects 0)
+add_golden_programs("" "lpreg_objects;lpreg_without_device" 0)
 add_test(NAME golden.cpu COMMAND lpreg_golden "${PROJECT_SOURCE_DIR}/test/vectors")
 set_tests_properties(golden.cpu PROPERTIES TIMEOUT 300)

@@ -13,7 +13,7 @@ foreach(test_source IN LISTS test_sources)
     set_target_properties(${name} PROPERTIES C_STANDARD 11 C_EXTENSIONS OFF)
     target_link_libraries(${name} PRIVATE lpreg lpreg_options m)
   else()
-    target_link_libraries(${name} PRIVATE lpreg_objects)
+    target_link_libraries(${name} PRIVATE lpreg_objects lpreg_without_device)
   endif()
   # Release builds define NDEBUG, which would empty every assert of a test.
   target_compile_options(${name} PRIVATE -UNDEBUG -ffp-contract=off)

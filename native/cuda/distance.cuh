@@ -25,7 +25,7 @@ class Distance {
   template <int W>
   __device__ __forceinline__ void at(const float (&z)[W], float (&d)[W]) const {
     if (softcap_ == 0) {
-#pragma unroll
+      LPREG_UNROLL
       for (int i = 0; i < W; ++i) d[i] = z[i] - base_;
       return;
     }

@@ -117,7 +117,7 @@ struct GradientOf {
     float d[W];
     float g[W];
     distance.at(z, d);
-#pragma unroll
+    LPREG_UNROLL
     for (int i = 0; i < W; ++i) {
       const float finite = at_least(d[i], scale.lowest);
       const float e = fast_exp2(finite * scale.per_unit);
@@ -127,13 +127,13 @@ struct GradientOf {
     if constexpr (kProxy) {
       float q[W];
       proxy->at(first + offset, count, q);
-#pragma unroll
+      LPREG_UNROLL
       for (int i = 0; i < W; ++i) g[i] = fmaf(-row.proxy_scale, q[i], g[i]);
     }
     distance.scale_by_derivative(z, g);
     const int place = row.action - first - offset;
     if (place >= 0 && place < W) {
-#pragma unroll
+      LPREG_UNROLL
       for (int i = 0; i < W; ++i) g[i] = i == place ? row.action_element : g[i];
     }
     store_values(out + offset, g, count);
@@ -145,7 +145,7 @@ template <class Out>
 __device__ void fill_row(Out* out, int count, float value) {
   constexpr int W = kPack<Out>;
   float values[W];
-#pragma unroll
+  LPREG_UNROLL
   for (int i = 0; i < W; ++i) values[i] = value;
   const int head = elements_before_boundary(out, count);
   const int packs = (count - head) / W;

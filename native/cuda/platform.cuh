@@ -9,6 +9,13 @@
 
 #include "launch_shape.h"
 
+// Before a loop whose count is known: arrays that it indexes stay in registers.
+#if defined(LPREG_EMULATION)
+#define LPREG_UNROLL
+#else
+#define LPREG_UNROLL _Pragma("unroll")
+#endif
+
 #if defined(LPREG_EMULATION)
 #include "../emulation/emulation.h"
 #else
@@ -106,6 +113,12 @@ __device__ __forceinline__ T* cluster_peer(T* shared, uint32_t rank) {
 // Starts kernel(arguments...) on the stream; 0 or a cudaError_t.
 template <class... Parameters, class... Arguments>
 int launch(void (*kernel)(Parameters...), const LaunchShape& shape, void* stream, Arguments&&... arguments) {
+  constexpr size_t kAlwaysAllowed = 48 * 1024;
+  if (shape.shared_bytes > kAlwaysAllowed) {
+    const cudaError_t allowed = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                     static_cast<int>(shape.shared_bytes));
+    if (allowed != cudaSuccess) return static_cast<int>(allowed);
+  }
   cudaLaunchConfig_t config = {};
   config.gridDim = dim3(static_cast<unsigned>(shape.blocks));
   config.blockDim = dim3(static_cast<unsigned>(shape.threads));

@@ -15,17 +15,17 @@ struct Sums {
 
   __device__ __forceinline__ static Sums none() {
     Sums sums;
-#pragma unroll
+    LPREG_UNROLL
     for (int i = 0; i < N; ++i) sums.v[i] = 0;
     return sums;
   }
   __device__ __forceinline__ void join(const Sums& other) {
-#pragma unroll
+    LPREG_UNROLL
     for (int i = 0; i < N; ++i) v[i] += other.v[i];
   }
   __device__ __forceinline__ Sums from_lane(int lanes) const {
     Sums other;
-#pragma unroll
+    LPREG_UNROLL
     for (int i = 0; i < N; ++i) other.v[i] = shuffle_xor(v[i], lanes);
     return other;
   }
@@ -43,7 +43,7 @@ struct Maximum {
 
 template <class V>
 __device__ __forceinline__ V warp_reduce(V value) {
-#pragma unroll
+  LPREG_UNROLL
   for (int lanes = 16; lanes > 0; lanes /= 2) value.join(value.from_lane(lanes));
   return value;
 }

@@ -18,7 +18,7 @@ struct StageAndMaximum {
   __device__ __forceinline__ void step(const float (&z)[W], int offset, int count) {
     maximum.step(z, offset, count);
     T elements[W];
-#pragma unroll
+    LPREG_UNROLL
     for (int i = 0; i < W; ++i) elements[i] = narrow<T>(z[i]);  // exact: z came from T
     if (count == W) {
       Pack16 pack;
@@ -26,7 +26,7 @@ struct StageAndMaximum {
       store16_shared(copy + offset, pack);
       return;
     }
-#pragma unroll
+    LPREG_UNROLL
     for (int i = 0; i < W; ++i) {
       if (i < count) copy[offset + i] = elements[i];
     }
@@ -82,8 +82,7 @@ __device__ void read_row(const RowPass& pass, bool staged, int64_t row, Slice<T>
   const float max = load_row<Team>(staged, slice);
   row_state<Team>(*slice, pass, max, action >= 0, *action_logit, state);
   if (threadIdx.x == 0) {
-    // A sampled token must have had a probability.
-    if (state->log_prob == -core::kInfinity) *state = core::non_finite_state();
+    if (pass.of_current_policy && state->log_prob == -core::kInfinity) *state = core::non_finite_state();
     const bool stored = pass.row.proxy == LPREG_PROXY_STORED && pass.batch.proxy_log_probs != nullptr;
     if (stored && !core::has_non_finite_logits(*state)) state->proxy_log_prob = pass.batch.proxy_log_probs[row];
   }

@@ -26,11 +26,12 @@ struct RowPass {
   lpreg_row_options row;  // a pass without filter has LPREG_FILTER_NONE
   ExpScale scale, raw_scale;
   float min_p_cut;
+  bool of_current_policy;  // a sampled token must have a probability
   StatusWord* status;
 };
 
 inline RowPass row_pass(const lpreg_batch& batch, const lpreg_row_options& row, StatusWord* status) {
-  RowPass pass{batch, row, exp_scale(row.temperature), exp_scale(1), 0, status};
+  RowPass pass{batch, row, exp_scale(row.temperature), exp_scale(1), 0, true, status};
   if (row.filter_kind == LPREG_FILTER_MIN_P) pass.min_p_cut = core::min_p_cut(row);
   return pass;
 }

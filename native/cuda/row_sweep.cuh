@@ -32,11 +32,11 @@ __device__ __forceinline__ void sweep(const Slice<T>& slice, Body& body) {
   const T* middle = slice.data + head;
   for (int k = static_cast<int>(threadIdx.x); k < packs; k += U * threads) {
     Pack16 raw[U];
-#pragma unroll
+    LPREG_UNROLL
     for (int u = 0; u < U; ++u) {
       if (k + u * threads < packs) raw[u] = load16(middle + static_cast<int64_t>(k + u * threads) * W);
     }
-#pragma unroll
+    LPREG_UNROLL
     for (int u = 0; u < U; ++u) {
       if (k + u * threads < packs) {
         float values[W];
@@ -55,7 +55,7 @@ __device__ __forceinline__ void sweep(const Slice<T>& slice, Body& body) {
     const int count = end == 0 ? head : slice.count - tail_begin;
     if (count == 0 || !(end == 0 ? first : last)) continue;
     float values[W];
-#pragma unroll
+    LPREG_UNROLL
     for (int i = 0; i < W; ++i) {
       values[i] = i < count ? widen(load_element(slice.data + begin + i)) : kMinusInfinity;
     }

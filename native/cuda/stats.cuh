@@ -14,7 +14,7 @@ struct MaximumOf {
 
   template <int W>
   __device__ __forceinline__ void step(const float (&z)[W], int, int) {
-#pragma unroll
+    LPREG_UNROLL
     for (int i = 0; i < W; ++i) max.v = fmaxf(z[i], max.v);
   }
   __device__ __forceinline__ void flush() {}
@@ -55,7 +55,7 @@ struct Statistics {
   __device__ __forceinline__ void step(const float (&z)[W], int, int) {
     float d[W];
     distance.at(z, d);
-#pragma unroll
+    LPREG_UNROLL
     for (int i = 0; i < W; ++i) add(z[i], d[i]);
   }
 

@@ -43,7 +43,7 @@ template <class T>
 __device__ __forceinline__ void unpack(const Pack16& pack, float (&values)[kPack<T>]) {
   T elements[kPack<T>];
   memcpy(elements, &pack, sizeof elements);
-#pragma unroll
+  LPREG_UNROLL
   for (int i = 0; i < kPack<T>; ++i) values[i] = widen(elements[i]);
 }
 
@@ -59,11 +59,11 @@ __device__ __forceinline__ int elements_before_boundary(const T* p, int count) {
 template <class T, int W>
 __device__ __forceinline__ void store_values(T* p, const float (&values)[W], int count) {
   T elements[W];
-#pragma unroll
+  LPREG_UNROLL
   for (int i = 0; i < W; ++i) elements[i] = narrow<T>(values[i]);
   constexpr int kBytes = static_cast<int>(W * sizeof(T));
   if (kBytes % 16 == 0 && count == W && reinterpret_cast<uintptr_t>(p) % 16 == 0) {
-#pragma unroll
+    LPREG_UNROLL
     for (int k = 0; k < kBytes / 16; ++k) {
       Pack16 pack;
       memcpy(&pack, elements + k * kPack<T>, 16);
@@ -71,7 +71,7 @@ __device__ __forceinline__ void store_values(T* p, const float (&values)[W], int
     }
     return;
   }
-#pragma unroll
+  LPREG_UNROLL
   for (int i = 0; i < W; ++i) {
     if (i < count) store_element(p + i, elements[i]);
   }
