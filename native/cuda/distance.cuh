@@ -53,4 +53,19 @@ class Distance {
 // Lets NaN through.
 __device__ __forceinline__ float at_least(float d, float lowest) { return d < lowest ? lowest : d; }
 
+// exp(d / unit) of a d at or above scale.lowest. The product is rounded to float32: its relative error grows with
+// |d|, but so does the distance of the term from those that matter.
+__device__ __forceinline__ float fast_exp(float d, const ExpScale& scale) {
+  return fast_exp2(d * scale.per_unit);
+}
+
+// The same without the product's rounding error, for the sums that log-prob and entropy are made of.
+__device__ __forceinline__ float precise_exp(float d, const ExpScale& scale) {
+  constexpr float kLn2 = 0.693147181f;
+  const float product = d * scale.per_unit;
+  const float lost = fmaf(d, scale.rest, fmaf(d, scale.per_unit, -product));
+  const float e = fast_exp2(product);
+  return fmaf(e, lost * kLn2, e);
+}
+
 }  // namespace lpreg::cuda

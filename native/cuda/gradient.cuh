@@ -94,7 +94,7 @@ class ProxyRow {
  private:
   __device__ float kept(int token) const {
     const float d = distance_.at(load_any(old_.row, old_.dtype, token));
-    return d >= old_.state.cut ? fast_exp2(at_least(d, scale_.lowest) * scale_.per_unit) * q_per_e_ : 0.0f;
+    return d >= old_.state.cut ? fast_exp(at_least(d, scale_.lowest), scale_) * q_per_e_ : 0.0f;
   }
 
   const OldProxy& old_;
@@ -120,7 +120,7 @@ struct GradientOf {
     LPREG_UNROLL
     for (int i = 0; i < W; ++i) {
       const float finite = at_least(d[i], scale.lowest);
-      const float e = fast_exp2(finite * scale.per_unit);
+      const float e = fast_exp(finite, scale);
       const float factor = d[i] >= row.cut ? row.kept : row.dropped;
       g[i] = fmaf(e, fmaf(row.slope, finite, factor), row.constant);
     }
@@ -170,10 +170,10 @@ __device__ void write_gradient(const Slice<T>& slice, const RowPass& pass, const
   if (row.proxy_scale != 0) {
     const ProxyRow proxy(pass, old);
     GradientOf<true, Out> body{row, pass.scale, distance, &proxy, slice.first, out};
-    sweep(slice, body);
+    sweep_aligned(slice, out, body);
   } else {
     GradientOf<false, Out> body{row, pass.scale, distance, nullptr, slice.first, out};
-    sweep(slice, body);
+    sweep_aligned(slice, out, body);
   }
 }
 

@@ -6,7 +6,7 @@ namespace {
 constexpr int64_t kFewestThreads = 128;
 constexpr int64_t kBytesPerThread = 64;  // at least two 16-byte loads in flight and two rounds of them
 constexpr int kMultiprocessorWithClusters = 90;
-// Static shared memory of a row kernel, what the runtime keeps, and the 16-byte phase of a staged row.
+// Static shared memory of a row kernel, and what the runtime keeps.
 constexpr int64_t kReservedShared = 6 * 1024;
 
 int row_threads(const DeviceFacts& facts, int64_t bytes) {
@@ -34,11 +34,16 @@ int cluster_size(const DeviceFacts& facts, int64_t vocab, int64_t element_size) 
   return 0;
 }
 
+// `cluster`, or 0 where its blocks cannot hold the row.
+int fitting(const DeviceFacts& facts, int64_t vocab, int64_t element_size, int cluster) {
+  return part_bytes(vocab, element_size, cluster) <= facts.shared_per_block - kReservedShared ? cluster : 0;
+}
+
 }  // namespace
 
 LaunchShape several_sweeps_shape(const DeviceFacts& facts, int64_t rows, int64_t vocab, int64_t element_size) {
   const int cluster = facts.forced_cluster < 0   ? 0
-                      : facts.forced_cluster > 0 ? facts.forced_cluster
+                      : facts.forced_cluster > 0 ? fitting(facts, vocab, element_size, facts.forced_cluster)
                                                  : cluster_size(facts, vocab, element_size);
   if (cluster == 0) return one_sweep_shape(facts, rows, vocab, element_size);
   const int64_t bytes = part_bytes(vocab, element_size, cluster);
@@ -46,7 +51,7 @@ LaunchShape several_sweeps_shape(const DeviceFacts& facts, int64_t rows, int64_t
   shape.blocks = rows * cluster;
   shape.threads = row_threads(facts, bytes);
   shape.cluster = cluster;
-  shape.shared_bytes = static_cast<size_t>((bytes + 31) / 16 * 16);  // the part, and its phase
+  shape.shared_bytes = static_cast<size_t>((bytes + 15) / 16 * 16);
   return shape;
 }
 

@@ -47,7 +47,7 @@ __device__ double kl_of_old(const RowPass& pass, const CurrentRow& current, int6
       sums.v[0] += 1;
       continue;
     }
-    const float e = fast_exp2(at_least(old_d, pass.scale.lowest) * pass.scale.per_unit);
+    const float e = precise_exp(at_least(old_d, pass.scale.lowest), pass.scale);
     sums.v[1] += static_cast<double>(e * (old_d - current_d));
   }
   sums = block_reduce(sums);

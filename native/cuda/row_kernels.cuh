@@ -8,10 +8,11 @@
 
 namespace lpreg::cuda {
 
-// Copies a slice to shared memory in the same 16-byte phase, and takes its maximum on the way.
+// Copies a slice to the start of a shared buffer, and takes its maximum on the way.
 template <class T>
 struct StageAndMaximum {
   T* copy;
+  bool aligned;  // a pack of the slice is one of the buffer
   MaximumOf maximum;
 
   template <int W>
@@ -20,7 +21,7 @@ struct StageAndMaximum {
     T elements[W];
     LPREG_UNROLL
     for (int i = 0; i < W; ++i) elements[i] = narrow<T>(z[i]);  // exact: z came from T
-    if (count == W) {
+    if (aligned && count == W) {
       Pack16 pack;
       memcpy(&pack, elements, 16);
       store16_shared(copy + offset, pack);
@@ -48,9 +49,9 @@ template <class Team, class T>
 __device__ __forceinline__ float load_row(bool staged, Slice<T>* slice) {
   if (!staged) return row_maximum<Team>(*slice);
   DYN_SHARED(T, buffer);
-  StageAndMaximum<T> body{buffer + reinterpret_cast<uintptr_t>(slice->data) % 16 / sizeof(T), {}};
-  sweep(*slice, body);
-  slice->data = body.copy;
+  StageAndMaximum<T> body{buffer, reinterpret_cast<uintptr_t>(slice->data) % 16 == 0, {}};
+  sweep_aligned(*slice, slice->data, body);
+  slice->data = buffer;
   // The reduction's barriers also lie between these writes and the next sweep's reads by other threads.
   return Team::reduce(body.maximum.max).v + 0.0f;
 }

@@ -8,9 +8,10 @@
 
 namespace lpreg::cuda {
 
-// exp(d / unit) as exp2(d * per_unit); anything at or below `lowest` has e = 0.
+// exp(d / unit) as exp2(d * per_unit); anything at or below `lowest` has e = 0. `rest` is what float32 took from
+// per_unit.
 struct ExpScale {
-  float per_unit, lowest;
+  float per_unit, rest, lowest;
 };
 
 // Temperatures beyond these bounds act like the bound; in between no constant is subnormal or infinite.
@@ -18,7 +19,10 @@ inline ExpScale exp_scale(double unit) {
   const double bounded = unit < 0x1p-80 ? 0x1p-80 : unit > 0x1p80 ? 0x1p80 : unit;
   constexpr double kLog2E = 1.4426950408889634;
   constexpr double kBelowSmallest = -130;  // 2^-130 is flushed to 0
-  return {static_cast<float>(kLog2E / bounded), static_cast<float>(kBelowSmallest / kLog2E * bounded)};
+  const double per_unit = kLog2E / bounded;
+  const float rounded = static_cast<float>(per_unit);
+  return {rounded, static_cast<float>(per_unit - static_cast<double>(rounded)),
+          static_cast<float>(kBelowSmallest / per_unit)};
 }
 
 struct RowPass {

@@ -1,5 +1,5 @@
-// One pass of a block over a stretch of a row, wherever it lies: 16-byte accesses in the middle, single elements
-// at the ragged ends. Any alignment, any length.
+// One pass of a block over a stretch of a row, wherever it lies: 16-byte accesses where the memory allows it, single
+// elements elsewhere. Any alignment, any length.
 #pragma once
 
 #include "vec.cuh"
@@ -20,21 +20,35 @@ struct Slice {
 template <class T>
 constexpr int kUnroll = 16 / kPack<T>;
 
-// Calls body.step(values, offset, count) for packs of the slice; missing elements of a ragged pack are -inf, and
-// `count` says how many there are. body.flush() follows at most 16 elements, so that float32 sums stay short.
+// 16 bytes of elements from anywhere; `aligned` says that `p` lies on a 16-byte boundary.
+template <class T>
+__device__ __forceinline__ Pack16 load_pack(const T* p, bool aligned) {
+  if (aligned) return load16(p);
+  T elements[kPack<T>];
+  LPREG_UNROLL
+  for (int i = 0; i < kPack<T>; ++i) elements[i] = load_element(p + i);
+  Pack16 pack;
+  memcpy(&pack, elements, 16);
+  return pack;
+}
+
+// Calls body.step(values, offset, count) for packs of the slice, the first one after `head` elements (fewer than a
+// pack), which form a ragged pack of their own. Missing elements of a ragged pack are -inf, and `count` says how
+// many there are. body.flush() follows at most 16 elements, so that float32 sums stay short. Which thread gets
+// which element depends on `head` and on nothing else.
 template <class T, class Body>
-__device__ __forceinline__ void sweep(const Slice<T>& slice, Body& body) {
+__device__ __forceinline__ void sweep(const Slice<T>& slice, int head, Body& body) {
   constexpr int W = kPack<T>;
   constexpr int U = kUnroll<T>;
-  const int head = elements_before_boundary(slice.data, slice.count);
   const int packs = (slice.count - head) / W;
   const int threads = static_cast<int>(blockDim.x);
   const T* middle = slice.data + head;
+  const bool aligned = reinterpret_cast<uintptr_t>(middle) % 16 == 0;
   for (int k = static_cast<int>(threadIdx.x); k < packs; k += U * threads) {
     Pack16 raw[U];
     LPREG_UNROLL
     for (int u = 0; u < U; ++u) {
-      if (k + u * threads < packs) raw[u] = load16(middle + static_cast<int64_t>(k + u * threads) * W);
+      if (k + u * threads < packs) raw[u] = load_pack(middle + static_cast<int64_t>(k + u * threads) * W, aligned);
     }
     LPREG_UNROLL
     for (int u = 0; u < U; ++u) {
@@ -62,6 +76,19 @@ __device__ __forceinline__ void sweep(const Slice<T>& slice, Body& body) {
     body.step(values, begin, count);
     body.flush();
   }
+}
+
+// For sums: the packs begin with the slice, so that a row's sums do not depend on where it lies in memory.
+template <class T, class Body>
+__device__ __forceinline__ void sweep_from_start(const Slice<T>& slice, Body& body) {
+  sweep(slice, 0, body);
+}
+
+// For everything that has no order: the packs lie on 16-byte boundaries of `anchor`, the slice's first element in
+// the memory that is to be accessed at full width.
+template <class T, class Anchor, class Body>
+__device__ __forceinline__ void sweep_aligned(const Slice<T>& slice, const Anchor* anchor, Body& body) {
+  sweep(slice, elements_before_boundary(anchor, slice.count) % kPack<T>, body);
 }
 
 }  // namespace lpreg::cuda

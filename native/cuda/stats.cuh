@@ -61,14 +61,14 @@ struct Statistics {
 
   __device__ __forceinline__ void add(float z, float d) {
     const float finite = at_least(d, scale.lowest);
-    const float e = fast_exp2(finite * scale.per_unit);
+    const float e = precise_exp(finite, scale);
     const bool is_max = z == max;
     if constexpr ((kWanted & kPart) != 0) {
       maxima += is_max;
       moment.recent = fmaf(e, finite, moment.recent);
     }
     if constexpr ((kWanted & kRaw) != 0) {
-      const float raw = fast_exp2(at_least(d, raw_scale.lowest) * raw_scale.per_unit);
+      const float raw = precise_exp(at_least(d, raw_scale.lowest), raw_scale);
       raw_rest.recent += is_max ? 0.0f : raw;
     }
     if constexpr ((kWanted & kKept) != 0) {
@@ -110,7 +110,7 @@ __device__ __forceinline__ lpreg_row_part part_from(const RowPass& pass, float m
 template <class Team, class T>
 __device__ float row_maximum(const Slice<T>& slice) {
   MaximumOf body;
-  sweep(slice, body);
+  sweep_aligned(slice, slice.data, body);
   return Team::reduce(body.max).v + 0.0f;  // never -0, whichever zero came first
 }
 
@@ -120,7 +120,7 @@ __device__ void row_part(const Slice<T>& slice, const RowPass& pass, float max, 
                          lpreg_row_kept* kept) {
   if (pass.row.filter_kind == LPREG_FILTER_MIN_P) {
     Statistics<kPart | kKept> body(pass, max, pass.min_p_cut);
-    sweep(slice, body);
+    sweep_from_start(slice, body);
     const auto sums =
         Team::reduce(Sums<5>{{static_cast<double>(body.maxima), body.moment.total, body.kept_rest.total,
                               body.dropped.total, static_cast<double>(body.kept)}});
@@ -130,14 +130,14 @@ __device__ void row_part(const Slice<T>& slice, const RowPass& pass, float max, 
   }
   if (core::filter_needs_raw_sum(pass.row)) {
     Statistics<kPart | kRaw> body(pass, max, 0);
-    sweep(slice, body);
+    sweep_from_start(slice, body);
     const auto sums = Team::reduce(Sums<4>{
         {static_cast<double>(body.maxima), body.moment.total, body.rest.total, body.raw_rest.total}});
     *part = part_from(pass, max, sums.v[0], sums.v[2], sums.v[1], sums.v[3]);
     return;
   }
   Statistics<kPart> body(pass, max, 0);
-  sweep(slice, body);
+  sweep_from_start(slice, body);
   const auto sums =
       Team::reduce(Sums<3>{{static_cast<double>(body.maxima), body.moment.total, body.rest.total}});
   *part = part_from(pass, max, sums.v[0], sums.v[2], sums.v[1], 0);
@@ -146,7 +146,7 @@ __device__ void row_part(const Slice<T>& slice, const RowPass& pass, float max, 
 template <class Team, class T>
 __device__ lpreg_row_kept row_kept(const Slice<T>& slice, const RowPass& pass, float max, float cut) {
   Statistics<kKept | kLinear> body(pass, max, cut);
-  sweep(slice, body);
+  sweep_from_start(slice, body);
   const auto sums = Team::reduce(Sums<4>{{body.kept_rest.total, body.dropped.total, body.linear.total,
                                           static_cast<double>(body.kept)}});
   return {sums.v[0], sums.v[1], sums.v[2] / pass.row.temperature, static_cast<int64_t>(sums.v[3])};
