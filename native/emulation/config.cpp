@@ -42,19 +42,19 @@ bool set_failure(const std::string& value, InjectedFailure* failure) {
 
 bool set(const std::string& key, const std::string& value, Config* config) {
   char* end = nullptr;
-  const unsigned long long number = std::strtoull(value.c_str(), &end, 10);
+  const long long number = std::strtoll(value.c_str(), &end, 10);
   if (key == "order") return set_order(value, &config->order);
   if (key == "device") return set_device(value, &config->device);
   if (key == "fail") return set_failure(value, &config->failure);
   if (value.empty() || *end != 0) return false;
-  if (key == "seed") config->seed = number;
+  if (key == "seed") config->seed = static_cast<uint64_t>(number);
   if (key == "threads") config->threads = static_cast<int>(number);
   if (key == "cluster") config->cluster = static_cast<int>(number);
   if (key == "lazy") config->lazy_streams = number != 0;
   if (key == "guard") config->guard = number != 0;
   if (key == "strict") config->strict = number != 0;
   if (key == "multiprocessors") config->device.multiprocessors = static_cast<int>(number);
-  if (key == "memory") config->device.memory_bytes = number;
+  if (key == "memory") config->device.memory_bytes = static_cast<size_t>(number);
   const char* const known[] = {"seed",  "threads", "cluster",         "lazy",
                                "guard", "strict",  "multiprocessors", "memory"};
   return std::find(std::begin(known), std::end(known), key) != std::end(known);

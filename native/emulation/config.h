@@ -36,7 +36,7 @@ struct InjectedFailure {
 struct Config {
   Order order = Order::kForward;
   uint64_t seed = 1;
-  int threads = 0, cluster = 0;  // 0: as the launch plan chooses
+  int threads = 0, cluster = 0;  // DeviceFacts' forced_threads and forced_cluster
   bool lazy_streams = false;     // queued work runs only when the host waits for it
   bool guard = false, strict = false;
   Device device;

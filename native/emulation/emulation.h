@@ -17,6 +17,7 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline
+#define __noinline__
 #define __launch_bounds__(...)
 #define __grid_constant__
 
@@ -52,6 +53,9 @@ inline void store16(void* p, const Pack16& value) {
   emulation::check_access(p, sizeof(Pack16), true);
   *static_cast<Pack16*>(p) = value;
 }
+
+// Shared memory's own store: no streaming, the same check.
+inline void store16_shared(void* p, const Pack16& value) { store16(p, value); }
 
 template <class T>
 T load_element(const T* p) {

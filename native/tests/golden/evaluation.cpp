@@ -62,6 +62,7 @@ class Run {
                                        &gradient, &outputs_, result_, nullptr, &error),
             error, "loss_forward_backward");
     }
+    check(api_.context_synchronize(context_, nullptr, &error), error, "context_synchronize");
     return collect(gradient);
   }
 
@@ -175,7 +176,9 @@ Results evaluate(const lpreg_api& api, lpreg_context* context, const BatchCase& 
 }
 
 lpreg_context* create_context(const lpreg_api& api, lpreg_backend backend) {
-  const lpreg_context_options options{sizeof options, backend, 0};
+  lpreg_context_options options{};
+  options.struct_size = sizeof options;
+  options.backend = backend;
   lpreg_error error = empty_error();
   lpreg_context* context = nullptr;
   check(api.context_create(&options, &context, &error), error, "context_create");

@@ -14,6 +14,7 @@
 #include "golden_rule.h"
 #ifdef LPREG_EMULATION
 #include "emulation/config.h"
+#include "emulation/launch.h"
 #endif
 
 namespace {
@@ -74,6 +75,7 @@ std::string shape_of(const std::string& schedule) {
 
 void set_schedule([[maybe_unused]] const std::string& schedule) {
 #ifdef LPREG_EMULATION
+  lpreg::emulation::clear_failure();
   if (lpreg::emulation::configure(schedule.c_str())) return;
   std::fprintf(stderr, "schedule not understood: %s\n", schedule.c_str());
   std::exit(2);
