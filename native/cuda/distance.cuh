@@ -1,4 +1,4 @@
-// d = z - max for a pack of logits, with and without softcap, and e = exp(d / t).
+// d = z' - max' for a pack of logits, with and without softcap, and e = exp(d / t).
 #pragma once
 
 #include "row_pass.h"
@@ -8,47 +8,6 @@ namespace lpreg::cuda {
 
 // A row of nothing but -inf measures from 0, so that its elements still have e = 0.
 __device__ __forceinline__ float finite_maximum(float max) { return max == kMinusInfinity ? 0.0f : max; }
-
-class Distance {
- public:
-  __device__ __forceinline__ Distance(float max, double softcap)
-      : base_(finite_maximum(max)),
-        softcap_(softcap),
-        capped_base_(softcap == 0 ? 0 : core::softcapped(base_, softcap)) {}
-
-  __device__ __forceinline__ float at(float z) const {
-    if (softcap_ == 0) return z - base_;
-    return static_cast<float>(core::softcapped(z, softcap_) - capped_base_);
-  }
-
-  // One branch for the whole pack.
-  template <int W>
-  __device__ __forceinline__ void at(const float (&z)[W], float (&d)[W]) const {
-    if (softcap_ == 0) {
-      LPREG_UNROLL
-      for (int i = 0; i < W; ++i) d[i] = z[i] - base_;
-      return;
-    }
-    for (int i = 0; i < W; ++i) d[i] = at(z[i]);
-  }
-
-  // Multiplies a gradient by dz'/dz.
-  template <int W>
-  __device__ __forceinline__ void scale_by_derivative(const float (&z)[W], float (&g)[W]) const {
-    if (softcap_ == 0) return;
-    for (int i = 0; i < W; ++i) {
-      if (z[i] == kMinusInfinity) {
-        g[i] = 0;
-      } else {
-        g[i] *= static_cast<float>(core::softcap_derivative(z[i], softcap_));
-      }
-    }
-  }
-
- private:
-  float base_;
-  double softcap_, capped_base_;
-};
 
 // Lets NaN through.
 __device__ __forceinline__ float at_least(float d, float lowest) { return d < lowest ? lowest : d; }
@@ -67,5 +26,44 @@ __device__ __forceinline__ float precise_exp(float d, const ExpScale& scale) {
   const float e = fast_exp2(product);
   return fmaf(e, lost * kLn2, e);
 }
+
+// Out of line: the float64 tanh is long, and few models cap their logits.
+__device__ __noinline__ inline float capped_distance(float z, double capped_base, double softcap) {
+  return static_cast<float>(core::softcapped(z, softcap) - capped_base);
+}
+__device__ __noinline__ inline float capped_derivative(float z, double softcap) {
+  return z == kMinusInfinity ? 0.0f : static_cast<float>(core::softcap_derivative(z, softcap));
+}
+
+template <bool kSoftcap>
+class Distance;
+
+template <>
+class Distance<false> {
+ public:
+  __device__ __forceinline__ Distance(float max, const RowPass&) : base_(finite_maximum(max)) {}
+
+  __device__ __forceinline__ float at(float z) const { return z - base_; }
+  __device__ __forceinline__ float scaled_by_derivative(float, float gradient) const { return gradient; }
+
+ private:
+  float base_;
+};
+
+template <>
+class Distance<true> {
+ public:
+  __device__ __forceinline__ Distance(float max, const RowPass& pass)
+      : softcap_(pass.row.softcap), capped_base_(core::softcapped(finite_maximum(max), pass.row.softcap)) {}
+
+  __device__ __forceinline__ float at(float z) const { return capped_distance(z, capped_base_, softcap_); }
+  // gradient * dz'/dz
+  __device__ __forceinline__ float scaled_by_derivative(float z, float gradient) const {
+    return gradient * capped_derivative(z, softcap_);
+  }
+
+ private:
+  double softcap_, capped_base_;
+};
 
 }  // namespace lpreg::cuda

@@ -25,33 +25,32 @@ struct GradientRow {
   float action_element;
 };
 
-__device__ __forceinline__ GradientRow filled_row(GradientRow::Kind kind) {
-  return {kind, -1, 0, 0, 0, 0, 0, 0, 0, 0};
-}
-
-// `action_logit` is read before the sweep: in place, the sweep overwrites it.
-__device__ inline GradientRow gradient_row(const RowPass& pass, const lpreg_row_state& state,
-                                           const core::RowCoefficients& c, int64_t action,
-                                           float action_logit) {
-  if ((state.flags & LPREG_ROW_MASKED) || core::all_zero(c)) return filled_row(GradientRow::kZero);
+// `action_logit` is read before the sweep: in place, the sweep overwrites it. By one thread, out of line: see
+// finish_part.
+__device__ __noinline__ inline void make_gradient_row(const RowPass& pass, const lpreg_row_state& state,
+                                                      double c_log_prob, double c_entropy, double c_kl,
+                                                      int64_t action, float action_logit, GradientRow* row) {
+  const core::RowCoefficients c{c_log_prob, c_entropy, c_kl};
+  row->proxy_scale = 0;
+  row->kind = GradientRow::kZero;
+  if ((state.flags & LPREG_ROW_MASKED) || core::all_zero(c)) return;
+  row->kind = GradientRow::kNaN;
   const double sum = c.log_prob + c.entropy + c.kl;
-  if ((state.flags & LPREG_ROW_NON_FINITE) || sum != sum) return filled_row(GradientRow::kNaN);
+  if ((state.flags & LPREG_ROW_NON_FINITE) || sum != sum) return;
   const int64_t vocab = pass.batch.vocab;
   const core::RowGradient g = core::row_gradient(pass.row, state, c, vocab);
-  GradientRow row{GradientRow::kSweep,
-                  -1,
-                  state.max,
-                  state.cut,
-                  static_cast<float>(g.kept),
-                  static_cast<float>(g.dropped),
-                  static_cast<float>(g.slope),
-                  static_cast<float>(g.constant),
-                  static_cast<float>(g.proxy_scale),
-                  0};
-  if (action < 0 || action >= vocab) return row;
-  row.action = static_cast<int32_t>(action);
-  row.action_element = static_cast<float>(core::action_gradient(pass.row, state, c, action_logit, vocab));
-  return row;
+  row->kind = GradientRow::kSweep;
+  row->action = -1;
+  row->max = state.max;
+  row->cut = state.cut;
+  row->kept = static_cast<float>(g.kept);
+  row->dropped = static_cast<float>(g.dropped);
+  row->slope = static_cast<float>(g.slope);
+  row->constant = static_cast<float>(g.constant);
+  row->proxy_scale = static_cast<float>(g.proxy_scale);
+  if (action < 0 || action >= vocab) return;
+  row->action = static_cast<int32_t>(action);
+  row->action_element = static_cast<float>(core::action_gradient(pass.row, state, c, action_logit, vocab));
 }
 
 // First k in [0, entries) with ids[k] >= id.
@@ -70,12 +69,13 @@ __device__ inline int64_t first_entry(const int32_t* ids, int64_t entries, int64
 }
 
 // q of a pack of tokens. Few rows are regularised, so this may be slow.
+template <bool kSoftcap>
 class ProxyRow {
  public:
   __device__ ProxyRow(const RowPass& pass, const OldProxy& old)
       : old_(old),
         scale_(pass.scale),
-        distance_(old.state.max, pass.row.softcap),
+        distance_(old.state.max, pass),
         q_per_e_(old.row == nullptr
                      ? 0.0f
                      : static_cast<float>(exp(-old.state.log_sum_exp - old.state.log_kept_mass))) {}
@@ -99,29 +99,28 @@ class ProxyRow {
 
   const OldProxy& old_;
   const ExpScale scale_;
-  const Distance distance_;
+  const Distance<kSoftcap> distance_;
   const float q_per_e_;
 };
 
-template <bool kProxy, class Out>
+template <bool kSoftcap, bool kProxy, class Out>
 struct GradientOf {
   const GradientRow row;
   const ExpScale scale;
-  const Distance distance;
-  const ProxyRow* proxy;
+  const Distance<kSoftcap> distance;
+  const ProxyRow<kSoftcap>* proxy;
   const int first;  // of the slice in the row
   Out* out;         // of the slice
 
   template <int W>
   __device__ __forceinline__ void step(const float (&z)[W], int offset, int count) {
-    float d[W];
     float g[W];
-    distance.at(z, d);
     LPREG_UNROLL
     for (int i = 0; i < W; ++i) {
-      const float finite = at_least(d[i], scale.lowest);
+      const float d = distance.at(z[i]);
+      const float finite = at_least(d, scale.lowest);
       const float e = fast_exp(finite, scale);
-      const float factor = d[i] >= row.cut ? row.kept : row.dropped;
+      const float factor = d >= row.cut ? row.kept : row.dropped;
       g[i] = fmaf(e, fmaf(row.slope, finite, factor), row.constant);
     }
     if constexpr (kProxy) {
@@ -130,7 +129,8 @@ struct GradientOf {
       LPREG_UNROLL
       for (int i = 0; i < W; ++i) g[i] = fmaf(-row.proxy_scale, q[i], g[i]);
     }
-    distance.scale_by_derivative(z, g);
+    LPREG_UNROLL
+    for (int i = 0; i < W; ++i) g[i] = distance.scaled_by_derivative(z[i], g[i]);
     const int place = row.action - first - offset;
     if (place >= 0 && place < W) {
       LPREG_UNROLL
@@ -159,22 +159,23 @@ __device__ void fill_row(Out* out, int count, float value) {
 }
 
 // Writes the slice's part of the gradient row; `out` points at the slice's first element. `old` is read where
-// row.proxy_scale is not 0.
-template <class T, class Out>
-__device__ void write_gradient(const Slice<T>& slice, const RowPass& pass, const GradientRow& row,
-                               const OldProxy& old, Out* out) {
+// row.proxy_scale is not 0; without kOldProxy it never is.
+template <bool kSoftcap, bool kOldProxy, class T, class Out>
+__device__ __forceinline__ void write_gradient(const Slice<T>& slice, const RowPass& pass, const GradientRow& row,
+                                               const OldProxy* old, Out* out) {
   if (row.kind != GradientRow::kSweep) {
     return fill_row(out, slice.count, row.kind == GradientRow::kZero ? 0.0f : static_cast<float>(NAN));
   }
-  const Distance distance(row.max, pass.row.softcap);
-  if (row.proxy_scale != 0) {
-    const ProxyRow proxy(pass, old);
-    GradientOf<true, Out> body{row, pass.scale, distance, &proxy, slice.first, out};
-    sweep_aligned(slice, out, body);
-  } else {
-    GradientOf<false, Out> body{row, pass.scale, distance, nullptr, slice.first, out};
-    sweep_aligned(slice, out, body);
+  const Distance<kSoftcap> distance(row.max, pass);
+  if constexpr (kOldProxy) {
+    if (row.proxy_scale != 0) {
+      const ProxyRow<kSoftcap> proxy(pass, *old);
+      GradientOf<kSoftcap, true, Out> body{row, pass.scale, distance, &proxy, slice.first, out};
+      return sweep_aligned(slice, out, body);
+    }
   }
+  GradientOf<kSoftcap, false, Out> body{row, pass.scale, distance, nullptr, slice.first, out};
+  sweep_aligned(slice, out, body);
 }
 
 }  // namespace lpreg::cuda

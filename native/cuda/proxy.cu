@@ -18,8 +18,9 @@ struct CurrentRow {
 };
 
 // KL of the uniform proxy: -log V - mean log p; infinite when a token has no probability.
+template <bool kSoftcap>
 __device__ double kl_of_uniform(const RowPass& pass, const CurrentRow& current, const lpreg_row_state& state) {
-  const Distance distance(state.max, pass.row.softcap);
+  const Distance<kSoftcap> distance(state.max, pass);
   Sums<2> sums = Sums<2>::none();
   for (int64_t v = threadIdx.x; v < pass.batch.vocab; v += blockDim.x) {
     const float d = distance.at(current.at(v));
@@ -32,12 +33,13 @@ __device__ double kl_of_uniform(const RowPass& pass, const CurrentRow& current, 
 }
 
 // Sum over the old row's kept set of q (log q - log p).
+template <bool kSoftcap>
 __device__ double kl_of_old(const RowPass& pass, const CurrentRow& current, int64_t row,
                             const lpreg_row_state& state, const lpreg_row_state& proxy) {
   const lpreg_matrix& matrix = pass.batch.old_logits;
   const void* old = element_address(matrix, core::row_offset(pass.batch, matrix, row));
-  const Distance current_distance(state.max, pass.row.softcap);
-  const Distance old_distance(proxy.max, pass.row.softcap);
+  const Distance<kSoftcap> current_distance(state.max, pass);
+  const Distance<kSoftcap> old_distance(proxy.max, pass);
   Sums<2> sums = Sums<2>::none();  // lost tokens, e_old (d_old - d_current)
   for (int64_t v = threadIdx.x; v < pass.batch.vocab; v += blockDim.x) {
     const float old_d = old_distance.at(load_any(old, matrix.dtype, v));
@@ -109,7 +111,8 @@ __device__ void join_snapshot(const ProxyArguments& a, int64_t row, const EntryR
 
 }  // namespace
 
-__global__ void __launch_bounds__(kRowThreads) join_proxy_kernel(ProxyArguments a) {
+template <bool kSoftcap>
+__global__ void __launch_bounds__(kRowThreads, 1) join_proxy_kernel(const __grid_constant__ ProxyArguments a) {
   SHARED_ARRAY(lpreg_row_state, state, 1);
   const RowPass& pass = a.pass;
   const int64_t row = blockIdx.x;
@@ -134,9 +137,9 @@ __global__ void __launch_bounds__(kRowThreads) join_proxy_kernel(ProxyArguments 
     const lpreg_matrix& matrix = pass.batch.logits;
     const CurrentRow current{element_address(matrix, core::row_offset(pass.batch, matrix, row)), matrix.dtype};
     if (state[0].flags & LPREG_ROW_UNIFORM) {
-      kl = kl_of_uniform(pass, current, state[0]);
+      kl = kl_of_uniform<kSoftcap>(pass, current, state[0]);
     } else {
-      kl = from_old ? kl_of_old(pass, current, row, state[0], a.proxy_states[row])
+      kl = from_old ? kl_of_old<kSoftcap>(pass, current, row, state[0], a.proxy_states[row])
                     : kl_of_snapshot(a, current, range, state[0]);
     }
   }
@@ -147,7 +150,8 @@ __global__ void __launch_bounds__(kRowThreads) join_proxy_kernel(ProxyArguments 
 
 int launch_join_proxy(const DeviceFacts& facts, const ProxyArguments& arguments, void* stream) {
   const lpreg_batch& batch = arguments.pass.batch;
-  return launch(join_proxy_kernel, one_sweep_shape(facts, batch.rows, batch.vocab, 4), stream, arguments);
+  const auto kernel = arguments.pass.row.softcap == 0 ? join_proxy_kernel<false> : join_proxy_kernel<true>;
+  return launch(kernel, one_sweep_shape(facts, batch.rows, batch.vocab, 4), stream, arguments);
 }
 
 }  // namespace lpreg::cuda

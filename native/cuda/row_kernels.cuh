@@ -73,7 +73,7 @@ __device__ __forceinline__ void report(const RowPass& pass, Check check, int64_t
 }
 
 // Statistics of a row, its logits left in `slice`, the action's logit in `action_logit`.
-template <class Team, class T>
+template <class Team, bool kSoftcap, class T>
 __device__ void read_row(const RowPass& pass, bool staged, int64_t row, Slice<T>* slice, float* action_logit,
                          lpreg_row_state* state) {
   const T* data = row_of<T>(pass, row);
@@ -81,7 +81,7 @@ __device__ void read_row(const RowPass& pass, bool staged, int64_t row, Slice<T>
   *action_logit = action < 0 ? kMinusInfinity : widen(load_element(data + action));
   *slice = slice_of<Team>(data, static_cast<int>(pass.batch.vocab));
   const float max = load_row<Team>(staged, slice);
-  row_state<Team>(*slice, pass, max, action >= 0, *action_logit, state);
+  row_state<Team, kSoftcap>(*slice, pass, max, action >= 0, *action_logit, state);
   if (threadIdx.x == 0) {
     if (pass.of_current_policy && state->log_prob == -core::kInfinity) *state = core::non_finite_state();
     const bool stored = pass.row.proxy == LPREG_PROXY_STORED && pass.batch.proxy_log_probs != nullptr;
@@ -92,7 +92,7 @@ __device__ void read_row(const RowPass& pass, bool staged, int64_t row, Slice<T>
 
 // ------------------------------------------------------------------------------------------------ kernels
 
-template <class Team, class T>
+template <class Team, bool kSoftcap, class T>
 __device__ void states_body(const StatesArguments& arguments) {
   SHARED_ARRAY(lpreg_row_state, state, 1);
   const RowPass& pass = arguments.pass;
@@ -104,7 +104,7 @@ __device__ void states_body(const StatesArguments& arguments) {
   }
   Slice<T> slice;
   float action_logit;
-  read_row<Team>(pass, arguments.staged, row, &slice, &action_logit, state);
+  read_row<Team, kSoftcap>(pass, arguments.staged, row, &slice, &action_logit, state);
   if (!writes) return;
   arguments.states[row] = state[0];
   if (arguments.report_non_finite && core::has_non_finite_logits(state[0])) {
@@ -112,22 +112,31 @@ __device__ void states_body(const StatesArguments& arguments) {
   }
 }
 
-// What thread 0 decides about a row between its statistics and its gradient.
-template <class Team>
-__device__ GradientRow decide_row(const FusedArguments& arguments, int64_t row, const lpreg_row_state& state,
-                                  float action_logit) {
+// What thread 0 decides about a row between its statistics and its gradient; out of line, see finish_part. Returns
+// whether the row waits for a selection that may reach it.
+__device__ __noinline__ inline bool decide_row(const FusedArguments& arguments, bool writes, int64_t row,
+                                               const lpreg_row_state& state, float action_logit,
+                                               GradientRow* gradient) {
   const RowPass& pass = arguments.pass;
   const core::Selection& selection = *arguments.selection;
-  const core::RowResult result =
-      core::evaluate_row(arguments.options, pass.batch, selection, row, state);
-  if (Team::rank() == 0) {
+  const bool waits = arguments.deferred != nullptr &&
+                     core::may_be_selected(arguments.options, pass.batch, selection, row, state);
+  if (writes) {
     arguments.states[row] = state;
+    if (arguments.deferred != nullptr) arguments.deferred[row] = waits;
+    if (row == 0) pass.status->written = 1;
+    if (arguments.report_non_finite && core::has_non_finite_logits(state)) report(pass, Check::kLogits, row);
+  }
+  if (waits) return true;
+  const core::RowResult result = core::evaluate_row(arguments.options, pass.batch, selection, row, state);
+  if (writes) {
     arguments.results[row] = result;
     core::write_row(arguments.coefficients, arguments.outputs, pass.row, selection, row, state, result);
   }
-  const double scale = core::scalar_value(arguments.grad_output, 1);
-  return gradient_row(pass, state, core::scaled(result.token.coefficients, scale), action_or_none(pass, row),
-                      action_logit);
+  const core::RowCoefficients c =
+      core::scaled(result.token.coefficients, core::scalar_value(arguments.grad_output, 1));
+  make_gradient_row(pass, state, c.log_prob, c.entropy, c.kl, action_or_none(pass, row), action_logit, gradient);
+  return false;
 }
 
 template <class Team, class T>
@@ -142,30 +151,19 @@ __device__ void fused_body(const FusedArguments& arguments) {
            core::row_offset(pass.batch, arguments.gradient, row) + slice.first;
   float action_logit = kMinusInfinity;
   if (core::is_valid_row(pass.batch, row)) {
-    read_row<Team>(pass, arguments.staged, row, &slice, &action_logit, state);
+    read_row<Team, false>(pass, arguments.staged, row, &slice, &action_logit, state);
   } else {
     if (threadIdx.x == 0) state[0] = core::masked_state();
     __syncthreads();  // between thread 0's state and everyone's reads
   }
   if (threadIdx.x == 0) {
-    const bool waits = arguments.deferred != nullptr &&
-                       core::may_be_selected(arguments.options, pass.batch, *arguments.selection, row, state[0]);
-    deferred[0] = waits;
-    if (Team::rank() == 0) {
-      if (arguments.deferred != nullptr) arguments.deferred[row] = waits;
-      if (waits) arguments.states[row] = state[0];
-      if (row == 0) pass.status->written = 1;
-      if (arguments.report_non_finite && core::has_non_finite_logits(state[0])) {
-        report(pass, Check::kLogits, row);
-      }
-    }
-    if (!waits) gradient[0] = decide_row<Team>(arguments, row, state[0], action_logit);
+    deferred[0] = decide_row(arguments, Team::rank() == 0, row, state[0], action_logit, gradient);
   }
   // Between thread 0's decision and everyone's reads. In place, also between every block's read of the row
   // (the action's logit too) and the first write to it.
   Team::sync();
   if (deferred[0] != 0) return;
-  write_gradient(slice, pass, gradient[0], OldProxy{}, out);
+  write_gradient<false, false>(slice, pass, gradient[0], nullptr, out);
 }
 
 // The proxy that a regularised row is pulled to.
@@ -185,7 +183,7 @@ __device__ inline OldProxy old_proxy(const GradientArguments& arguments, int64_t
   return old;
 }
 
-template <class T, class Out>
+template <bool kSoftcap, class T, class Out>
 __device__ void gradient_body(const GradientArguments& arguments) {
   SHARED_ARRAY(GradientRow, gradient, 1);
   SHARED_ARRAY(OldProxy, old, 1);
@@ -199,71 +197,84 @@ __device__ void gradient_body(const GradientArguments& arguments) {
       static_cast<Out*>(arguments.gradient.data) + core::row_offset(pass.batch, arguments.gradient, row);
   if (threadIdx.x == 0) {
     if (row == 0) pass.status->written = 1;
-    gradient[0] = filled_row(GradientRow::kZero);
+    gradient[0].kind = GradientRow::kZero;
+    gradient[0].proxy_scale = 0;
     if (core::is_valid_row(pass.batch, row)) {
       const auto at = [row](const float* array) {
         return array == nullptr ? 0.0 : static_cast<double>(array[row]);
       };
       const double scale = core::scalar_value(arguments.grad_output, 1);
-      const core::RowCoefficients c{scale * at(arguments.coefficient_log_prob),
-                                    scale * at(arguments.coefficient_entropy),
-                                    scale * at(arguments.coefficient_kl)};
       const int64_t action = action_or_none(pass, row);
-      const bool reads = action >= 0 && !core::all_zero(c);
-      gradient[0] = gradient_row(pass, arguments.states[row], c, action,
-                                 reads ? widen(load_element(data + action)) : 0.0f);
+      make_gradient_row(pass, arguments.states[row], scale * at(arguments.coefficient_log_prob),
+                        scale * at(arguments.coefficient_entropy), scale * at(arguments.coefficient_kl), action,
+                        action < 0 ? 0.0f : widen(load_element(data + action)), gradient);
       if (gradient[0].proxy_scale != 0) old[0] = old_proxy(arguments, row);
     }
   }
   __syncthreads();  // between thread 0's row, its read of the action's logit, and everyone's reads and writes
   const Slice<T> slice{data, 0, static_cast<int>(pass.batch.vocab)};
-  write_gradient(slice, pass, gradient[0], old[0], out);
+  write_gradient<kSoftcap, true>(slice, pass, gradient[0], old, out);
 }
 
-template <class T>
-__global__ void __launch_bounds__(kRowThreads) states_kernel(StatesArguments arguments) {
-  states_body<BlockTeam, T>(arguments);
+// At least two blocks per multiprocessor where the registers allow it without spills.
+template <class T, bool kSoftcap>
+__global__ void __launch_bounds__(kRowThreads, kSoftcap ? 1 : 2) states_kernel(const __grid_constant__ StatesArguments arguments) {
+  states_body<BlockTeam, kSoftcap, T>(arguments);
 }
-template <class T>
-__global__ void __launch_bounds__(kRowThreads) fused_kernel(FusedArguments arguments) {
-  fused_body<BlockTeam, T>(arguments);
-}
-template <class T, class Out>
-__global__ void __launch_bounds__(kRowThreads) gradient_kernel(GradientArguments arguments) {
-  gradient_body<T, Out>(arguments);
-}
-template <class T>
-__global__ void __launch_bounds__(kRowThreads) states_cluster_kernel(StatesArguments arguments) {
+template <class T, bool kSoftcap>
+__global__ void __launch_bounds__(kRowThreads, kSoftcap ? 1 : 2)
+    states_cluster_kernel(const __grid_constant__ StatesArguments arguments) {
 #if LPREG_HAS_CLUSTERS
-  states_body<ClusterTeam, T>(arguments);
+  states_body<ClusterTeam, kSoftcap, T>(arguments);
 #endif
 }
 template <class T>
-__global__ void __launch_bounds__(kRowThreads) fused_cluster_kernel(FusedArguments arguments) {
+__global__ void __launch_bounds__(kRowThreads, 1) fused_kernel(const __grid_constant__ FusedArguments arguments) {
+  fused_body<BlockTeam, T>(arguments);
+}
+template <class T>
+__global__ void __launch_bounds__(kRowThreads, 1)
+    fused_cluster_kernel(const __grid_constant__ FusedArguments arguments) {
 #if LPREG_HAS_CLUSTERS
   fused_body<ClusterTeam, T>(arguments);
 #endif
+}
+template <class T, class Out, bool kSoftcap>
+__global__ void __launch_bounds__(kRowThreads, kSoftcap ? 1 : 2)
+    gradient_kernel(const __grid_constant__ GradientArguments arguments) {
+  gradient_body<kSoftcap, T, Out>(arguments);
 }
 
 // ----------------------------------------------------------------------------------------------- launchers
 
 template <class T>
 int launch_states_of(const LaunchShape& shape, const StatesArguments& arguments, void* stream) {
-  return launch(shape.cluster > 1 ? states_cluster_kernel<T> : states_kernel<T>, shape, stream, arguments);
+  const bool clusters = shape.cluster > 1;
+  if (arguments.pass.row.softcap != 0) {
+    return launch(clusters ? states_cluster_kernel<T, true> : states_kernel<T, true>, shape, stream, arguments);
+  }
+  return launch(clusters ? states_cluster_kernel<T, false> : states_kernel<T, false>, shape, stream, arguments);
 }
+
 template <class T>
 int launch_fused_of(const LaunchShape& shape, const FusedArguments& arguments, void* stream) {
   return launch(shape.cluster > 1 ? fused_cluster_kernel<T> : fused_kernel<T>, shape, stream, arguments);
+}
+
+template <class T, class Out>
+int launch_gradient_to(const LaunchShape& shape, const GradientArguments& arguments, void* stream) {
+  const bool capped = arguments.pass.row.softcap != 0;
+  return launch(capped ? gradient_kernel<T, Out, true> : gradient_kernel<T, Out, false>, shape, stream, arguments);
 }
 template <class T>
 int launch_gradient_of(const LaunchShape& shape, const GradientArguments& arguments, void* stream) {
   switch (arguments.gradient.dtype) {
     case LPREG_FLOAT16:
-      return launch(gradient_kernel<T, Float16>, shape, stream, arguments);
+      return launch_gradient_to<T, Float16>(shape, arguments, stream);
     case LPREG_BFLOAT16:
-      return launch(gradient_kernel<T, BFloat16>, shape, stream, arguments);
+      return launch_gradient_to<T, BFloat16>(shape, arguments, stream);
     default:
-      return launch(gradient_kernel<T, float>, shape, stream, arguments);
+      return launch_gradient_to<T, float>(shape, arguments, stream);
   }
 }
 

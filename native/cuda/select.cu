@@ -223,7 +223,8 @@ class Selector {
 
 }  // namespace
 
-__global__ void __launch_bounds__(kBatchThreads) select_kernel(SelectArguments arguments) {
+__global__ void __launch_bounds__(kBatchThreads, 1)
+    select_kernel(const __grid_constant__ SelectArguments arguments) {
   Selector(arguments).run();
 }
 

@@ -36,8 +36,10 @@ int thread_count(int32_t asked) {
   return asked == 0 ? cpu::usable_threads() : asked;
 }
 
-void check_result(const lpreg_loss_result* result) {
-  if (result != nullptr) check_struct(result, "result");
+// On a device the result is device memory, which the host must not read.
+void check_result(const lpreg_context* context, const lpreg_loss_result* result) {
+  const bool on_device = context != nullptr && context->device != nullptr;
+  if (result != nullptr && !on_device) check_struct(result, "result");
 }
 
 LossCall loss_call(lpreg_context* context, const lpreg_loss_options* options, const lpreg_batch* batch,
@@ -136,7 +138,7 @@ lpreg_status api_loss_forward(lpreg_context* context, const lpreg_loss_options* 
                               const lpreg_call* call, lpreg_error* error) {
   return guard(error, [&] {
     check_optional(outputs, call);
-    check_result(result);
+    check_result(context, result);
     const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
     const auto lock = run.context.in_use();
     if (run.context.device != nullptr) return run.context.device->loss_forward(run, outputs, result);
@@ -166,7 +168,7 @@ lpreg_status api_loss_forward_backward(lpreg_context* context, const lpreg_loss_
                                        const lpreg_call* call, lpreg_error* error) {
   return guard(error, [&] {
     check_optional(outputs, call);
-    check_result(result);
+    check_result(context, result);
     const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
     const auto lock = run.context.in_use();
     if (run.context.device != nullptr) return run.context.device->loss_forward_backward(run, grad_output, deref(gradient, "gradient"), outputs, result);
@@ -188,7 +190,7 @@ lpreg_status api_objective(lpreg_context* context, const lpreg_loss_options* opt
                            lpreg_loss_result* result, const lpreg_call* call, lpreg_error* error) {
   return guard(error, [&] {
     check_optional(outputs, call);
-    check_result(result);
+    check_result(context, result);
     check_struct(tokens, "tokens");
     const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
     if (run.context.device != nullptr) return run.context.device->objective(run, *tokens, outputs, result);
