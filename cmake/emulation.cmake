@@ -52,23 +52,26 @@ include(cmake/planted-bugs.cmake)
 
 # Which schedules run when: quick ones with every ctest, all of them by scripts/cuda/check-emulation.
 set(strict strict=1,guard=1)
-function(add_emulated_golden_test name max_vocab)
+function(add_emulated_golden_test name program max_vocab)
   set(schedules ${ARGN})
   list(TRANSFORM schedules PREPEND "${strict},")
   list(JOIN schedules ";--schedule;" schedules)
-  add_test(NAME golden.emulated.${name} COMMAND ${run_emulated} $<TARGET_FILE:lpreg_golden_emulated>
+  add_test(NAME golden.emulated.${name} COMMAND ${run_emulated} $<TARGET_FILE:${program}>
     --max-vocab ${max_vocab} --schedule ${schedules} "${PROJECT_SOURCE_DIR}/test/vectors")
   set_tests_properties(golden.emulated.${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "TSAN_OPTIONS=halt_on_error=1")
 endfunction()
 
 if(LPREG_EMULATION_RACES)
   # The detector has slots for 256 threads: more of them at once and it misses races without a word.
-  add_emulated_golden_test(races 600 threads=64 threads=64,cluster=2 threads=32,cluster=4,order=random)
+  add_emulated_golden_test(races lpreg_golden_emulated 600 threads=64 threads=64,cluster=2 threads=32,cluster=4,order=random)
   return()
 endif()
-add_emulated_golden_test(planned 200000 lazy=1)
-add_emulated_golden_test(orders 5000 threads=96 threads=96,order=reverse threads=96,order=random threads=96,order=starving)
-add_emulated_golden_test(streaming 40000 cluster=-1,threads=32 cluster=-1,threads=1024,order=random)
-add_emulated_golden_test(clusters 5000 cluster=1,threads=256 cluster=2,threads=64,order=starving
+add_test(NAME parity.emulated COMMAND lpreg_parity_emulated 1 400)
+set_tests_properties(parity.emulated PROPERTIES TIMEOUT 300 ENVIRONMENT "LPREG_EMULATION=${strict}")
+add_emulated_golden_test(planned lpreg_golden_emulated 200000 lazy=1)
+add_emulated_golden_test(orders lpreg_golden_emulated 5000 threads=96 threads=96,order=reverse threads=96,order=random threads=96,order=starving)
+add_emulated_golden_test(streaming lpreg_golden_emulated 40000 cluster=-1,threads=32 cluster=-1,threads=1024,order=random)
+add_emulated_golden_test(clusters lpreg_golden_emulated 5000 cluster=1,threads=256 cluster=2,threads=64,order=starving
   cluster=4,threads=32,order=random cluster=8,threads=32,order=reverse)
-add_emulated_golden_test(turing 40000 device=t4)
+add_emulated_golden_test(turing lpreg_golden_emulated 40000 device=t4)
+include(cmake/ptx.cmake)

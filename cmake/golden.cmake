@@ -1,5 +1,6 @@
 # Golden vectors through the C ABI: one program that checks all of them, one that evaluates any batch file.
-set(golden_sources batch_case.cpp evaluation.cpp golden_rule.cpp host_tensor_memory.cpp json.cpp safetensors.cpp)
+set(golden_sources batch_case.cpp evaluation.cpp golden_rule.cpp host_tensor_memory.cpp json.cpp random_case.cpp
+  safetensors.cpp)
 list(TRANSFORM golden_sources PREPEND "${PROJECT_SOURCE_DIR}/native/tests/golden/")
 
 # `library`: objects that hold lpreg_get_api; `device`: 1 when they can run on a device (an emulated one included).
@@ -8,8 +9,11 @@ function(add_golden_programs suffix library device)
   if(device)
     list(APPEND sources "${PROJECT_SOURCE_DIR}/native/tests/golden/device_tensor_memory.cpp")
   endif()
-  foreach(program golden_test eval)
-    string(REPLACE _test "" stem ${program})
+  set(programs golden eval)
+  if(device)
+    list(APPEND programs parity)
+  endif()
+  foreach(stem IN LISTS programs)
     set(target lpreg_${stem}${suffix})
     add_executable(${target} "${PROJECT_SOURCE_DIR}/native/tests/golden/${stem}_main.cpp" ${sources})
     target_link_libraries(${target} PRIVATE ${library})

@@ -93,6 +93,8 @@ const char* error_text(int code) {
       return "out of memory";
     case emulation::kErrorInvalidConfiguration:
       return "invalid configuration argument";
+    case emulation::kErrorInvalidFunction:
+      return "a kernel has no PTX translation";
     case emulation::kErrorNoDevice:
       return "no CUDA-capable device is detected";
     case emulation::kErrorLaunchFailure:

@@ -14,7 +14,12 @@ namespace {
 std::recursive_mutex mutex;  // one operating-system thread at a time is the device
 std::map<void*, std::deque<std::function<void()>>> streams;
 Report failure;
-std::map<const void*, TranslatedKernel> translated_kernels;
+
+// Filled before main() by translated files, hence a function's own.
+std::map<const void*, TranslatedKernel>& translations() {
+  static std::map<const void*, TranslatedKernel> all;
+  return all;
+}
 
 void run_stream(std::deque<std::function<void()>>* queue) {
   while (!queue->empty()) {
@@ -42,15 +47,16 @@ void run_grid(const cuda::LaunchShape& shape, const std::function<void()>& kerne
 const Report& failed_grid() { return failure; }
 void clear_failure() { failure = Report(); }
 
-void use_translations(const std::vector<Translation>& translations) {
-  for (const Translation& translation : translations)
-    translated_kernels[translation.kernel] = translation.translated;
+void use_translations(const std::vector<Translation>& added) {
+  for (const Translation& translation : added) translations()[translation.kernel] = translation.translated;
 }
 
 TranslatedKernel translation_of(const void* kernel) {
-  const auto found = translated_kernels.find(kernel);
-  return found == translated_kernels.end() ? nullptr : found->second;
+  const auto found = translations().find(kernel);
+  return found == translations().end() ? nullptr : found->second;
 }
+
+bool translations_in_use() { return !translations().empty(); }
 
 int run_queued() {
   const std::lock_guard<std::recursive_mutex> lock(mutex);

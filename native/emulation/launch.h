@@ -13,7 +13,7 @@
 namespace lpreg::emulation {
 
 constexpr int kErrorInvalidValue = 1, kErrorMemoryAllocation = 2, kErrorInvalidConfiguration = 9,
-              kErrorNoDevice = 100, kErrorLaunchFailure = 719;
+              kErrorInvalidFunction = 98, kErrorNoDevice = 100, kErrorLaunchFailure = 719;
 
 // The report of the last grid that did something wrong since configure(); later work is refused until
 // clear_failure().
@@ -29,6 +29,7 @@ struct Translation {
 };
 void use_translations(const std::vector<Translation>& translations);
 TranslatedKernel translation_of(const void* kernel);
+bool translations_in_use();  // then every kernel must have one
 
 // 0 or an error. `run` keeps all it needs by value.
 int enqueue(void* stream, std::function<void()> run);
@@ -47,6 +48,7 @@ void append_parameter(std::vector<char>* bytes, const T& value) {
 template <class Kernel, class Tuple>
 int launch_kernel(Kernel kernel, const cuda::LaunchShape& shape, void* stream, const Tuple& parameters) {
   const TranslatedKernel translated = translation_of(reinterpret_cast<const void*>(kernel));
+  if (translated == nullptr && translations_in_use()) return kErrorInvalidFunction;
   if (translated == nullptr) {
     return enqueue_grid(stream, shape, [kernel, parameters] { std::apply(kernel, parameters); });
   }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Translates nvcc's PTX to C++ that native/emulation executes in place of the kernels' C++ source.
 
-Usage: ptx-to-cpp.py KERNELS.ptx OUT.cpp [--list NAME]
+Usage: ptx-to-cpp.py KERNELS.ptx OUT.cpp
 
 What this shows that the emulated source cannot: nvcc's own lowering, its float64 and 16-bit sequences and its address
 arithmetic. An instruction that is not known is an error, never skipped.
@@ -57,12 +57,30 @@ def split_operands(text):
     return operands + ([current.strip()] if current.strip() else [])
 
 
-class Kernel:
-    """One .entry: its parameters' offsets, its registers, and its statements as C++."""
+def parameter_layout(parameters):
+    """Name -> (offset, bytes), as the host packs them."""
+    layout, end = {}, 0
+    for parameter in split_operands(parameters):
+        match = re.match(r'\.param (?:\.align (\d+) )?\.(\w+) (\w+)(?:\[(\d+)\])?', parameter)
+        align, type_name, name, count = match.groups()
+        size = size_of(type_name)
+        align = int(align or size)
+        end = (end + align - 1) // align * align
+        layout[name] = (end, size * int(count or 1))
+        end += layout[name][1]
+    return layout
 
-    def __init__(self, name, parameters, body, shared):
+
+class Function:
+    """One .entry or .func: its parameters' offsets, its registers, and its statements as C++."""
+
+    def __init__(self, kind, name, result, parameters, body, shared, signatures):
+        self.is_kernel = kind == 'entry'
         self.name = name
-        self.offsets = self.parameter_offsets(parameters)
+        self.offsets = parameter_layout(parameters)
+        self.result = [n for n in parameter_layout(result)]
+        self.signatures = signatures
+        self.buffers = {}  # .param and .local variables of the body: bytes
         self.shared = dict(shared)
         self.used_shared = []
         self.registers = []
@@ -70,19 +88,6 @@ class Kernel:
         self.barriers = 0
         for statement in self.statements(body):
             self.translate(statement)
-
-    @staticmethod
-    def parameter_offsets(parameters):
-        offsets, end = {}, 0
-        for parameter in split_operands(parameters):
-            match = re.match(r'\.param (?:\.align (\d+) )?\.(\w+) (\w+)(?:\[(\d+)\])?', parameter)
-            align, type_name, name, count = match.groups()
-            size = size_of(type_name)
-            align = int(align or size)
-            end = (end + align - 1) // align * align
-            offsets[name] = end
-            end += size * int(count or 1)
-        return offsets
 
     @staticmethod
     def statements(body):
@@ -114,7 +119,11 @@ class Kernel:
         if re.match(r'0[fFdD][0-9a-fA-F]+$', operand):
             return f'0x{operand[2:]}ull'
         if operand in self.offsets:
-            return f'(uint64_t(parameters) + {self.offsets[operand]}u)'
+            return f'(uint64_t(parameters) + {self.offsets[operand][0]}u)'
+        if operand in self.result:
+            return 'uint64_t(result)'
+        if operand in self.buffers:
+            return f'uint64_t(buffer_{operand})'
         if operand in self.shared:
             return self.shared_symbol(operand)
         if re.match(r'-?(0x[0-9a-fA-F]+|\d+)U?$', operand):
@@ -155,6 +164,11 @@ class Kernel:
         if statement.startswith('.shared'):
             name, size, align = shared_variable(statement)
             self.shared[name] = (size, align)
+            return
+        if re.match(r'\.(param|local) ', statement):
+            match = re.match(r'\.\w+ (?:\.align \d+ )?\.(\w+) ([$\w]+)(?:\[(\d+)\])?$', statement)
+            size = size_of(match.group(1)) * int(match.group(3) or 1)
+            self.buffers[match.group(2)] = max(size, self.buffers.get(match.group(2), 0))
             return
         if statement.startswith('.pragma'):
             return
@@ -228,9 +242,12 @@ class Kernel:
         raise Unknown('.'.join(parts))
 
     def op_ex2(self, parts, operands):
+        x = self.read(operands[1], 'f32')
+        if parts == ['ex2', 'approx', 'f32']:
+            return self.write(operands[0], 'f32', f'std::exp2({x})')
         if parts != ['ex2', 'approx', 'ftz', 'f32']:
             raise Unknown('.'.join(parts))
-        return self.write(operands[0], 'f32', f'flush(std::exp2(flush({self.read(operands[1], "f32")})))')
+        return self.write(operands[0], 'f32', f'flush(std::exp2(flush({x})))')
 
     def op_sqrt(self, parts, operands):
         if parts[1] != 'rn':
@@ -404,6 +421,17 @@ class Kernel:
         own = f'reinterpret_cast<const void*>({self.read(operands[1], "u64")})'
         return self.write(operands[0], 'u64', f'uint64_t(remote_shared({own}, {self.read(operands[2], "u32")}))')
 
+    def op_call(self, parts, operands):
+        results = split_operands(operands.pop(0).strip('()')) if operands[0].startswith('(') else []
+        callee, arguments = operands[0], split_operands(operands[1].strip('()')) if len(operands) > 1 else []
+        if callee not in self.signatures:
+            raise Unknown(f'call of {callee}')
+        layout = list(self.signatures[callee].values())
+        size = max([offset + count for offset, count in layout] + [1])
+        copies = ' '.join(f'memcpy(arguments + {offset}, buffer_{a}, {count});' for a, (offset, count) in zip(arguments, layout, strict=True))
+        result = f'buffer_{results[0]}' if results else 'nullptr'
+        return f'alignas(16) char arguments[{size}]; {copies} ptx_{callee}(arguments, {result});'
+
     def op_bra(self, parts, operands):
         return f'goto {c_name(operands[0])};'
 
@@ -415,7 +443,7 @@ class Kernel:
     # ------------------------------------------------------------------------------------------------ output
 
     def text(self):
-        lines = [f'void {self.function()}([[maybe_unused]] const char* parameters) {{',
+        lines = [f'{self.declaration()} {{',
                  '  [[maybe_unused]] const uint64_t shared_base = uint64_t(dynamic_shared());']
         for name in self.used_shared:
             size, align = self.shared[name]
@@ -425,6 +453,7 @@ class Kernel:
             else:
                 lines.append(f'  static const char key_{symbol} = 0;')
                 lines.append(f'  const uint64_t {symbol} = uint64_t(static_shared(&key_{symbol}, {size}, {align})) - shared_base;')
+        lines += [f'  alignas(16) char buffer_{n}[{size}];' for n, size in self.buffers.items()]
         used = set(re.findall(r'\br_\w+|\b[a-z]\w*\b', '\n'.join(self.code)))
         names = [c_name(r) for r in self.registers if c_name(r) in used]
         lines += [f'  uint64_t {n} = 0;' for n in names]
@@ -432,6 +461,10 @@ class Kernel:
 
     def function(self):
         return f'ptx_{self.name}'
+
+    def declaration(self):
+        result = '' if self.is_kernel else ', [[maybe_unused]] char* result'
+        return f'void {self.function()}([[maybe_unused]] const char* parameters{result})'
 
 
 def shared_variable(statement):
@@ -441,41 +474,49 @@ def shared_variable(statement):
     return name, size, int(align or size_of(type_name))
 
 
-def kernels_of(text):
+def functions_of(text):
     text = re.sub(r'//[^\n]*', '', re.sub(r'/\*.*?\*/', ' ', text, flags=re.S))
-    bodies, outside, end = [], '', 0
-    for match in re.finditer(r'\.entry\s+(\w+)\s*\(([^)]*)\)[^{]*\{', text):
-        depth, at = 1, match.end()
+    found, outside, end = [], '', 0
+    for match in re.finditer(r'(?:\.visible |\.weak )?\.(entry|func)\s*(\([^)]*\))?\s*(\w+)\s*\(([^)]*)\)[^{;]*([{;])', text):
+        if match.start() < end:
+            continue
+        kind, result, name, parameters, opening = match.groups()
+        depth, at = (1 if opening == '{' else 0), match.end()
         while depth > 0:
             depth += {'{': 1, '}': -1}.get(text[at], 0)
             at += 1
-        bodies.append((match.group(1), ' '.join(match.group(2).split()), text[match.end():at - 1]))
+        body = text[match.end():at - 1] if opening == '{' else None
+        found.append((kind, name, (result or '').strip('()').strip(), ' '.join(parameters.split()), body))
         outside += text[end:match.start()]
         end = at
     shared = {}
     for statement in (outside + text[end:]).split(';'):
-        statement = re.sub(r'^(\.visible|\.weak)\s+', '', ' '.join(statement.split()))
+        statement = ' '.join(statement.split())
         if '.shared' in statement:
             name, size, align = shared_variable(statement[statement.index('.extern' if '.extern' in statement else '.shared'):])
             shared[name] = (size, align)
-        elif re.match(r'\.(global|const|func)', statement):
+        elif re.match(r'(\.visible |\.weak )?\.(global|const|func)', statement):
             raise Unknown(f'module-level {statement[:80]}')
-    return [Kernel(name, parameters, body, shared) for name, parameters, body in bodies]
+    signatures = {name: parameter_layout(parameters) for kind, name, _, parameters, _ in found if kind == 'func'}
+    return [Function(kind, name, result, parameters, body, shared, signatures)
+            for kind, name, result, parameters, body in found if body is not None]
 
 
 def main():
     source, target = sys.argv[1:3]
     with open(source) as file:
         try:
-            kernels = kernels_of(file.read())
+            functions = functions_of(file.read())
         except Unknown as what:
             sys.exit(f'{source}: no translation for {what}')
+    kernels = [function for function in functions if function.is_kernel]
     with open(target, 'w') as file:
         file.write('// Written by scripts/cuda/ptx-to-cpp.py.\n#include "core/half.h"\n#include "emulation/translated.h"\n\n')
         for kernel in kernels:
             file.write(f'extern "C" void {kernel.name}() __attribute__((weak));\n')
         file.write('\nnamespace lpreg::emulation::translated {\nnamespace {\n\n')
-        file.write('\n\n'.join(kernel.text() for kernel in kernels))
+        file.writelines(f'{function.declaration()};\n' for function in functions)
+        file.write('\n' + '\n\n'.join(function.text() for function in functions))
         file.write('\n\nconst bool registered = [] {\n  use_translations({\n')
         for kernel in kernels:
             file.write(f'      {{reinterpret_cast<const void*>(&{kernel.name}), {kernel.function()}}},\n')

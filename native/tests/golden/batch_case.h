@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "include/lpreg.h"
 #include "json.h"
@@ -15,8 +16,12 @@ struct BatchCase {
   lpreg_loss_options options;
   std::string logits_name;
   int64_t sequences, tokens, vocab;
+  int64_t row_stride = 0;            // elements between rows of the logits; 0: vocab
+  std::string gradient_dtype;        // empty: the logits'
+  std::vector<int64_t> cu_seq_lens;  // packed rows; empty: padded
 
-  int64_t rows() const { return sequences * tokens; }
+  int64_t rows() const { return cu_seq_lens.empty() ? sequences * tokens : cu_seq_lens.back(); }
+  int64_t stride() const { return row_stride == 0 ? vocab : row_stride; }
   bool is_lp_reg() const;
   bool has(const char* tensor) const { return file.find(tensor) != nullptr; }
 };

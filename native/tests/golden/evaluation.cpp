@@ -21,9 +21,9 @@ lpreg_error empty_error() {
   return error;
 }
 
-int32_t dtype_of(const FileTensor& logits) {
-  if (logits.dtype == "F32") return LPREG_FLOAT32;
-  return logits.dtype == "F16" ? LPREG_FLOAT16 : LPREG_BFLOAT16;
+int32_t dtype_of(const std::string& name) {
+  if (name == "F32") return LPREG_FLOAT32;
+  return name == "F16" ? LPREG_FLOAT16 : LPREG_BFLOAT16;
 }
 
 class Run {
@@ -49,7 +49,11 @@ class Run {
           "loss_workspace_size");
     void* workspace = memory_->allocate(bytes);
     lpreg_matrix gradient = batch_.logits;
-    if (path != Path::kInPlace) gradient.data = memory_->allocate(logits_.bytes.size());
+    if (path != Path::kInPlace) {
+      gradient.dtype = dtype_of(gradient_dtype());
+      gradient.row_stride = source_.vocab;
+      gradient.data = memory_->allocate(gradient_elements() * (gradient.dtype == LPREG_FLOAT32 ? 4 : 2));
+    }
     if (path == Path::kTwoCalls) {
       check(api_.loss_forward(context_, &source_.options, &batch_, workspace, bytes, &outputs_, result_,
                               nullptr, &error),
@@ -69,6 +73,11 @@ class Run {
  private:
   static lpreg_scalar one() { return {LPREG_HOST, 1.0, nullptr}; }
 
+  const std::string& gradient_dtype() const {
+    return source_.gradient_dtype.empty() ? logits_.dtype : source_.gradient_dtype;
+  }
+  size_t gradient_elements() const { return static_cast<size_t>(source_.rows() * source_.vocab); }
+
   // The named tensor in the memory of the back end; null when the file has none.
   void* upload(const char* name) {
     const FileTensor* tensor = source_.file.find(name);
@@ -79,7 +88,7 @@ class Run {
   }
 
   lpreg_matrix matrix(const char* name) {
-    return {upload(name), dtype_of(source_.file.tensors.at(name)), source_.vocab, 0};
+    return {upload(name), dtype_of(source_.file.tensors.at(name).dtype), source_.stride(), 0};
   }
 
   void fill_batch() {
@@ -89,6 +98,12 @@ class Run {
     batch_.tokens = source_.tokens;
     batch_.rows = source_.rows();
     batch_.vocab = source_.vocab;
+    if (!source_.cu_seq_lens.empty()) {
+      const size_t bytes = source_.cu_seq_lens.size() * sizeof(int64_t);
+      auto* target = static_cast<int64_t*>(memory_->allocate(bytes));
+      memory_->upload(target, source_.cu_seq_lens.data(), bytes);
+      batch_.cu_seq_lens = target;
+    }
     batch_.logits = matrix(source_.logits_name.c_str());
     batch_.actions = upload("actions");
     batch_.action_dtype = source_.file.tensors.at("actions").dtype == "I64" ? LPREG_INT64 : LPREG_INT32;
@@ -111,7 +126,8 @@ class Run {
   T* output(const char* name, const char* dtype) {
     FileTensor tensor;
     tensor.dtype = dtype;
-    tensor.shape = {source_.sequences, source_.tokens};
+    tensor.shape = {source_.rows()};
+    if (source_.cu_seq_lens.empty()) tensor.shape = {source_.sequences, source_.tokens};
     tensor.bytes.resize(static_cast<size_t>(source_.rows()) * sizeof(T));
     void* memory = memory_->allocate(tensor.bytes.size());
     fields_[name] = {memory, std::move(tensor)};
@@ -146,7 +162,13 @@ class Run {
       memory_->download(field.second.bytes.data(), field.first, field.second.bytes.size());
       results[name] = std::move(field.second);
     }
+    const bool in_place = gradient.data == batch_.logits.data;
     FileTensor grad{logits_.dtype, logits_.shape, std::vector<char>(logits_.bytes.size())};
+    if (!in_place) {
+      grad.dtype = gradient_dtype();
+      if (source_.stride() != source_.vocab) grad.shape = {source_.rows(), source_.vocab};
+      grad.bytes.resize(gradient_elements() * (gradient.dtype == LPREG_FLOAT32 ? 4 : 2));
+    }
     memory_->download(grad.bytes.data(), gradient.data, grad.bytes.size());
     results["grad"] = std::move(grad);
     lpreg_loss_result result{};
