@@ -20,3 +20,6 @@ foreach(test_source IN LISTS test_sources)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
 endforeach()
+
+# The plan of the CUDA launches needs neither nvcc nor a device.
+target_sources(launch_plan_test PRIVATE "${PROJECT_SOURCE_DIR}/native/cuda/plan.cpp")
