@@ -4,6 +4,8 @@ set(LPREG_PTX "" CACHE STRING "Virtual architectures whose PTX the tests execute
 if(NOT LPREG_PTX)
   return()
 endif()
+# Each register of a translated kernel is a variable, and not optimised: frames of several hundred kilobytes.
+target_compile_definitions(lpreg_emulation PRIVATE LPREG_EMULATION_STACK_BYTES=4194304)
 find_program(ptx_nvcc nvcc HINTS ENV CUDA_HOME PATH_SUFFIXES bin REQUIRED)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(translator "${PROJECT_SOURCE_DIR}/scripts/cuda/ptx-to-cpp.py")

@@ -26,7 +26,9 @@ namespace lpreg::emulation {
 namespace {
 
 constexpr size_t kPage = 4096;
-#if defined(__SANITIZE_ADDRESS__) || defined(LPREG_EMULATION_TSAN)
+#if defined(LPREG_EMULATION_STACK_BYTES)
+constexpr size_t kStackBytes = LPREG_EMULATION_STACK_BYTES;
+#elif defined(__SANITIZE_ADDRESS__) || defined(LPREG_EMULATION_TSAN)
 constexpr size_t kStackBytes = 256 * 1024;
 #else
 constexpr size_t kStackBytes = 64 * 1024;
