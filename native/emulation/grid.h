@@ -10,7 +10,7 @@ namespace lpreg::emulation {
 constexpr unsigned kWarpSize = 32;
 constexpr unsigned kMaxThreads = 1024;
 constexpr unsigned kMaxCluster = 16;
-constexpr int kMaxSharedArrays = 32;
+constexpr int kMaxSharedArrays = 128;  // nvcc makes one of each member of a shared struct
 
 struct Warp {
   unsigned alive = 0, arrived = 0;  // bits of lanes
