@@ -1,5 +1,6 @@
-# The CUDA back end, objects of liblpreg.so; to be included before any target that links them. LPREG_CUDA: AUTO (if nvcc is there), ON (or fail), OFF.
-set(cuda_default AUTO)
+# The CUDA back end, objects of liblpreg.so; to be included before any target that links them. LPREG_CUDA: AUTO (if nvcc
+# is there), ON (or fail), OFF: the default until the kernels have been verified on a GPU.
+set(cuda_default OFF)
 if(DEFINED ENV{LPREG_CUDA})
   set(cuda_default "$ENV{LPREG_CUDA}")
 endif()
@@ -9,7 +10,7 @@ set_property(CACHE LPREG_CUDA PROPERTY STRINGS AUTO ON OFF)
 file(GLOB cuda_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/cuda/*.cu")
 set(cuda_absence "")
 if(NOT LPREG_CUDA)
-  set(cuda_absence "LPREG_CUDA is ${LPREG_CUDA}")
+  set(cuda_absence "LPREG_CUDA is ${LPREG_CUDA}; ON builds the kernels, which no GPU has verified yet")
 elseif(NOT cuda_sources)
   set(cuda_absence "this version has no CUDA sources")
 else()
@@ -40,7 +41,17 @@ set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
 enable_language(CUDA)
 message(STATUS "lp-reg: building for the CPU and CUDA (${CMAKE_CUDA_COMPILER_VERSION})")
 
-add_library(lpreg_cuda OBJECT ${cuda_sources})
+# Kernels with their launchers, and the engine over them.
+file(GLOB cuda_host_sources CONFIGURE_DEPENDS
+  "${PROJECT_SOURCE_DIR}/native/cuda/*.cpp" "${PROJECT_SOURCE_DIR}/native/engine/device/*.cpp")
+add_library(lpreg_cuda OBJECT ${cuda_sources} ${cuda_host_sources})
 target_include_directories(lpreg_cuda PRIVATE
   "${PROJECT_SOURCE_DIR}/native" "${PROJECT_SOURCE_DIR}/native/include")
-target_compile_options(lpreg_cuda PRIVATE --compress-mode=size)
+target_include_directories(lpreg_cuda SYSTEM PRIVATE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+target_link_libraries(lpreg_cuda PUBLIC lpreg_options)
+target_compile_options(lpreg_cuda PRIVATE
+  "$<$<COMPILE_LANGUAGE:CUDA>:--compress-mode=size>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xptxas=-warn-spills,-warn-lmem-usage>")
+if(LPREG_WERROR)
+  target_compile_options(lpreg_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>")
+endif()

@@ -1,5 +1,7 @@
 # liblpreg.so: all computing code behind one exported symbol.
 file(GLOB engine_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/engine/*.cpp")
+set(device_absent "${PROJECT_SOURCE_DIR}/native/engine/device_absent.cpp")
+list(REMOVE_ITEM engine_sources "${device_absent}")
 file(GLOB cpu_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/cpu/*.cpp")
 file(GLOB isa_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/cpu/target_*.cpp")
 list(REMOVE_ITEM cpu_sources ${isa_sources})
@@ -37,10 +39,17 @@ string(JSON package_version GET "${package_json}" version)
 set_source_files_properties("${PROJECT_SOURCE_DIR}/native/engine/api.cpp" PROPERTIES
   COMPILE_DEFINITIONS "LPREG_VERSION=\"${package_version}\"")
 
+# Whatever links lpreg_objects links one of these too: the engine over a device, or its absence.
+add_library(lpreg_without_device OBJECT "${device_absent}")
+target_include_directories(lpreg_without_device PRIVATE "${PROJECT_SOURCE_DIR}/native")
+target_link_libraries(lpreg_without_device PUBLIC lpreg_options)
+
 add_library(lpreg SHARED)
 target_link_libraries(lpreg PRIVATE lpreg_objects)
 if(TARGET lpreg_cuda)
   target_link_libraries(lpreg PRIVATE lpreg_cuda)
+else()
+  target_link_libraries(lpreg PRIVATE lpreg_without_device)
 endif()
 target_include_directories(lpreg INTERFACE "${PROJECT_SOURCE_DIR}/native/include")
 export_only(lpreg "${PROJECT_SOURCE_DIR}/cmake/lpreg.map")

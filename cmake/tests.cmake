@@ -13,10 +13,13 @@ foreach(test_source IN LISTS test_sources)
     set_target_properties(${name} PROPERTIES C_STANDARD 11 C_EXTENSIONS OFF)
     target_link_libraries(${name} PRIVATE lpreg lpreg_options m)
   else()
-    target_link_libraries(${name} PRIVATE lpreg_objects)
+    target_link_libraries(${name} PRIVATE lpreg_objects lpreg_without_device)
   endif()
   # Release builds define NDEBUG, which would empty every assert of a test.
   target_compile_options(${name} PRIVATE -UNDEBUG -ffp-contract=off)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
 endforeach()
+
+# The plan of the CUDA launches needs neither nvcc nor a device.
+target_sources(launch_plan_test PRIVATE "${PROJECT_SOURCE_DIR}/native/cuda/plan.cpp")

@@ -11,15 +11,17 @@ const NATIVE_LAYERS = {
   include: { layers: [], headers: [] },
   core: { layers: ['include'], headers: [] },
   cpu: { layers: ['include', 'core'], headers: ['isa', 'posix'] },
-  cuda: { layers: ['include', 'core'], headers: ['cuda', 'posix'] },
+  cuda: { layers: ['include', 'core', 'emulation'], headers: ['cuda', 'posix'] },
+  emulation: { layers: ['include', 'core', 'cuda'], headers: ['posix', 'sanitizer'] },
   engine: { layers: ['include', 'core', 'cpu', 'cuda'], headers: ['posix'] },
   addon: { layers: ['include'], headers: ['node', 'posix'] },
-  tests: { layers: ['include', 'core', 'cpu', 'cuda', 'engine'], headers: ['posix'] },
+  tests: { layers: ['include', 'core', 'cpu', 'cuda', 'engine', 'emulation'], headers: ['posix'] },
 };
 
 const HEADER_KINDS = {
   isa: /^(\w*mmintrin|immintrin|arm_neon|cpuid)\.h$/,
-  posix: /^(sys\/\w+|linux\/\w+|unistd|sched|pthread|dlfcn|fcntl)\.h$/,
+  posix: /^(sys\/\w+|linux\/\w+|unistd|sched|pthread|dlfcn|fcntl|signal|ucontext)\.h$/,
+  sanitizer: /^sanitizer\/\w+\.h$/,
   cuda: /^(cuda|cooperative_groups)\w*(\/\w+)?(\.h)?$/,
   node: /^(napi|node_api|js_native_api|uv)\.h$/,
 };

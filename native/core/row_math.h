@@ -41,6 +41,12 @@ LPREG_HD bool filter_needs_raw_sum(const lpreg_row_options& options) {
   return options.filter_kind == LPREG_FILTER_FIXED && options.filter_on == LPREG_ON_RAW;
 }
 
+// The current row's options where the proxy is another policy's.
+LPREG_HD lpreg_row_options without_filter(lpreg_row_options options) {
+  options.filter_kind = LPREG_FILTER_NONE;
+  return options;
+}
+
 // ------------------------------------------------------------------------------------------------ merging
 // parts
 

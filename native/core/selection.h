@@ -50,9 +50,12 @@ LPREG_HD int digit_of(const RadixSelect& select, uint64_t key) {
 }
 
 // Descends into the bucket that holds the rank, given the digit counts of the keys that match the prefix.
-LPREG_HD void descend(RadixSelect* select, const int64_t* counts) {
+template <class Count>
+LPREG_HD void descend(RadixSelect* select, const Count* counts) {
   int bucket = 0;
-  while (bucket < kRadixBuckets - 1 && select->rank >= counts[bucket]) select->rank -= counts[bucket++];
+  while (bucket < kRadixBuckets - 1 && select->rank >= static_cast<int64_t>(counts[bucket])) {
+    select->rank -= static_cast<int64_t>(counts[bucket++]);
+  }
   select->prefix |= static_cast<uint64_t>(bucket) << digit_shift(select->pass);
   ++select->pass;
 }

@@ -1,4 +1,5 @@
 // The function table of lpreg.h: each entry checks its pointers and hands over to the engine inside guard().
+#include <memory>
 #include <mutex>
 
 #include "../cpu/dispatch.h"
@@ -16,7 +17,7 @@ namespace lpreg {
 namespace {
 
 constexpr int32_t kMaxThreads = 4096;
-constexpr char kNoCuda[] = "this library was built without CUDA";
+constexpr char kOnCpuOnly[] = "a CUDA context does not offer this operation";
 
 template <class T>
 T& deref(T* pointer, const char* name) {
@@ -35,8 +36,10 @@ int thread_count(int32_t asked) {
   return asked == 0 ? cpu::usable_threads() : asked;
 }
 
-void check_result(const lpreg_loss_result* result) {
-  if (result != nullptr) check_struct(result, "result");
+// On a device the result is device memory, which the host must not read.
+void check_result(const lpreg_context* context, const lpreg_loss_result* result) {
+  const bool on_device = context != nullptr && context->device != nullptr;
+  if (result != nullptr && !on_device) check_struct(result, "result");
 }
 
 LossCall loss_call(lpreg_context* context, const lpreg_loss_options* options, const lpreg_batch* batch,
@@ -51,6 +54,13 @@ RowCall row_call(lpreg_context* context, const lpreg_row_options* options, const
   return {deref(context, "context"), deref(options, "options"), deref(batch, "batch"), call};
 }
 
+// For the operations over host memory alone.
+void require_cpu(const lpreg_context* context) {
+  if (context != nullptr && context->device != nullptr) {
+    throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "context", -1, kOnCpuOnly};
+  }
+}
+
 // -------------------------------------------------------------------------------------------------------
 // context
 
@@ -59,16 +69,19 @@ lpreg_status context_create(const lpreg_context_options* options, lpreg_context*
   return guard(error, [&] {
     deref(context, "context") = nullptr;
     check_struct(options, "options");
-    if (options->backend == LPREG_BACKEND_CUDA) {
-      throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "backend", -1, kNoCuda};
-    }
     if (options->backend < LPREG_BACKEND_AUTO || options->backend > LPREG_BACKEND_CUDA) {
       throw Failure{LPREG_ERR_TYPE, "backend", -1, "not a value of its enumeration"};
     }
     if (cpu::forced_isa_error() != nullptr) {
       throw Failure{LPREG_ERR_OPTION, "LPREG_ISA", -1, cpu::forced_isa_error()};
     }
-    *context = new lpreg_context(thread_count(options->threads));
+    const bool on_device = options->backend == LPREG_BACKEND_CUDA;
+    if (!on_device && options->device != 0) {
+      throw Failure{LPREG_ERR_OPTION_WITHOUT_EFFECT, "device", -1, "only the CUDA backend has devices"};
+    }
+    auto created = std::make_unique<lpreg_context>(thread_count(options->threads));
+    if (on_device) created->device = make_device_engine(options->device);
+    *context = created.release();
   });
 }
 
@@ -83,6 +96,13 @@ lpreg_status context_set_threads(lpreg_context* context, int32_t threads, lpreg_
   });
 }
 
+lpreg_status context_synchronize(lpreg_context* context, void* stream, lpreg_error* error) {
+  return guard(error, [&] {
+    DeviceEngine* device = deref(context, "context").device.get();
+    if (device != nullptr) device->synchronize(stream);
+  });
+}
+
 lpreg_status context_info(const lpreg_context* context, lpreg_context_info* info, lpreg_error* error) {
   return guard(error, [&] {
     const lpreg_context& source = deref(context, "context");
@@ -91,8 +111,9 @@ lpreg_status context_info(const lpreg_context* context, lpreg_context_info* info
     info->version = LPREG_VERSION;
     info->instruction_set = source.kernels.name;
     info->instruction_sets = cpu::available_instruction_sets();
-    info->cuda_reason = kNoCuda;
-    info->backend = LPREG_BACKEND_CPU;
+    info->cuda_reason = device_reason();
+    info->backend = source.device == nullptr ? LPREG_BACKEND_CPU : LPREG_BACKEND_CUDA;
+    info->device = source.device == nullptr ? -1 : source.device->device();
     info->threads = source.pool.threads();
     info->abi_version = LPREG_ABI_VERSION;
   });
@@ -104,8 +125,10 @@ lpreg_status context_info(const lpreg_context* context, lpreg_context_info* info
 lpreg_status api_loss_workspace_size(const lpreg_context* context, const lpreg_loss_options* options,
                                      const lpreg_batch* batch, size_t* bytes, lpreg_error* error) {
   return guard(error, [&] {
-    deref(context, "context");
-    deref(bytes, "bytes") = loss_workspace_size(deref(options, "options"), deref(batch, "batch"));
+    DeviceEngine* device = deref(context, "context").device.get();
+    const lpreg_loss_options& loss = deref(options, "options");
+    deref(bytes, "bytes") = device != nullptr ? device->workspace_size(loss, deref(batch, "batch"))
+                                              : loss_workspace_size(loss, deref(batch, "batch"));
   });
 }
 
@@ -115,9 +138,10 @@ lpreg_status api_loss_forward(lpreg_context* context, const lpreg_loss_options* 
                               const lpreg_call* call, lpreg_error* error) {
   return guard(error, [&] {
     check_optional(outputs, call);
-    check_result(result);
+    check_result(context, result);
     const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
     const auto lock = run.context.in_use();
+    if (run.context.device != nullptr) return run.context.device->loss_forward(run, outputs, result);
     loss_forward(run, outputs, result);
   });
 }
@@ -132,6 +156,8 @@ lpreg_status api_loss_backward(lpreg_context* context, const lpreg_loss_options*
     void* memory = const_cast<void*>(workspace);
     const LossCall run = loss_call(context, options, batch, memory, workspace_bytes, call);
     const auto lock = run.context.in_use();
+    if (run.context.device != nullptr)
+      return run.context.device->loss_backward(run, grad_output, deref(gradient, "gradient"));
     loss_backward(run, grad_output, deref(gradient, "gradient"));
   });
 }
@@ -143,9 +169,12 @@ lpreg_status api_loss_forward_backward(lpreg_context* context, const lpreg_loss_
                                        const lpreg_call* call, lpreg_error* error) {
   return guard(error, [&] {
     check_optional(outputs, call);
-    check_result(result);
+    check_result(context, result);
     const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
     const auto lock = run.context.in_use();
+    if (run.context.device != nullptr)
+      return run.context.device->loss_forward_backward(run, grad_output, deref(gradient, "gradient"), outputs,
+                                                       result);
     loss_forward_backward(run, grad_output, deref(gradient, "gradient"), outputs, result);
   });
 }
@@ -164,9 +193,10 @@ lpreg_status api_objective(lpreg_context* context, const lpreg_loss_options* opt
                            lpreg_loss_result* result, const lpreg_call* call, lpreg_error* error) {
   return guard(error, [&] {
     check_optional(outputs, call);
-    check_result(result);
+    check_result(context, result);
     check_struct(tokens, "tokens");
     const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
+    if (run.context.device != nullptr) return run.context.device->objective(run, *tokens, outputs, result);
     const auto lock = run.context.in_use();
     objective(run, *tokens, outputs, result);
   });
@@ -183,6 +213,8 @@ lpreg_status api_token_stats(lpreg_context* context, const lpreg_row_options* op
     check_optional(outputs, nullptr);
     const RowCall run = row_call(context, options, batch, call);
     const auto lock = run.context.in_use();
+    if (run.context.device != nullptr)
+      return run.context.device->token_stats(run, non_finite, states, proxy_states, outputs);
     token_stats(run, non_finite, states, proxy_states, outputs);
   });
 }
@@ -195,8 +227,12 @@ lpreg_status api_token_stats_backward(lpreg_context* context, const lpreg_row_op
   return guard(error, [&] {
     const RowCall run = row_call(context, options, batch, call);
     const auto lock = run.context.in_use();
-    token_stats_backward(run, states, proxy_states, {d_log_prob, d_entropy, d_kl},
-                         deref(gradient, "gradient"));
+    const RowCotangents cotangents{d_log_prob, d_entropy, d_kl};
+    const lpreg_matrix& out = deref(gradient, "gradient");
+    if (run.context.device != nullptr) {
+      return run.context.device->token_stats_backward(run, states, proxy_states, cotangents, out);
+    }
+    token_stats_backward(run, states, proxy_states, cotangents, out);
   });
 }
 
@@ -204,6 +240,7 @@ lpreg_status api_row_parts(lpreg_context* context, const lpreg_row_options* opti
                            int64_t vocab_start, int64_t vocab_total, lpreg_row_part* parts,
                            const lpreg_call* call, lpreg_error* error) {
   return guard(error, [&] {
+    require_cpu(context);
     const RowCall run = row_call(context, options, batch, call);
     const auto lock = run.context.in_use();
     row_parts(run, {vocab_start, vocab_total}, &deref(parts, "parts"));
@@ -222,6 +259,7 @@ lpreg_status api_row_kept(lpreg_context* context, const lpreg_row_options* optio
                           int64_t vocab_start, int64_t vocab_total, const lpreg_row_part* merged,
                           lpreg_row_kept* kept, const lpreg_call* call, lpreg_error* error) {
   return guard(error, [&] {
+    require_cpu(context);
     const RowCall run = row_call(context, options, batch, call);
     const auto lock = run.context.in_use();
     row_kept_sums(run, {vocab_start, vocab_total}, &deref(merged, "merged"), &deref(kept, "kept"));
@@ -249,6 +287,7 @@ lpreg_status api_row_gradient(lpreg_context* context, const lpreg_row_options* o
                               const float* d_kl, const lpreg_matrix* gradient, const lpreg_call* call,
                               lpreg_error* error) {
   return guard(error, [&] {
+    require_cpu(context);
     const RowCall run = row_call(context, options, batch, call);
     const auto lock = run.context.in_use();
     row_gradient(run, {vocab_start, vocab_total}, &deref(states, "states"), {d_log_prob, d_entropy, d_kl},
@@ -263,6 +302,7 @@ lpreg_status api_snapshot_size(lpreg_context* context, const lpreg_row_options* 
                                const lpreg_batch* batch, int64_t* entries, const lpreg_call* call,
                                lpreg_error* error) {
   return guard(error, [&] {
+    require_cpu(context);
     const RowCall run = row_call(context, options, batch, call);
     const auto lock = run.context.in_use();
     deref(entries, "entries") = snapshot_size(run);
@@ -273,6 +313,7 @@ lpreg_status api_snapshot_write(lpreg_context* context, const lpreg_row_options*
                                 const lpreg_batch* batch, lpreg_snapshot* snapshot, const lpreg_call* call,
                                 lpreg_error* error) {
   return guard(error, [&] {
+    require_cpu(context);
     const RowCall run = row_call(context, options, batch, call);
     const auto lock = run.context.in_use();
     snapshot_write(run, snapshot);
@@ -301,6 +342,7 @@ constexpr lpreg_api kApi = {
     api_row_gradient,
     api_snapshot_size,
     api_snapshot_write,
+    context_synchronize,
 };
 
 }  // namespace

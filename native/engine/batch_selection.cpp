@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "../core/aggregation.h"
-#include "../core/token_objective.h"
 #include "host_selection.h"
 #include "validate.h"
 
@@ -18,10 +16,9 @@ class Selector {
         view_(view),
         batch_(view.batch()),
         // Selections from host inputs alone must not depend on whether the logits were already read.
-        states_(is_row_local(options, view.batch()) ? nullptr : states) {}
+        states_(core::is_row_local(options, view.batch()) ? nullptr : states) {}
 
   BatchSelection run() {
-    selection_.delta = NAN;
     switch (options_.objective) {
       case LPREG_GSPO:
         average_sequence_ratios();
@@ -60,7 +57,7 @@ class Selector {
   }
 
   double ranked_log_prob(int64_t row) const {
-    return options_.select_on == LPREG_SELECT_OLD ? batch_.old_log_probs[row] : states_[row].log_prob;
+    return core::ranked_log_prob(options_, batch_, row, states_ == nullptr ? 0 : states_[row].log_prob);
   }
 
   template <class Keep, class Key>
@@ -82,39 +79,30 @@ class Selector {
     const auto candidates = candidates_where(
         [&](int64_t row) { return positive ? view_.advantage(row) > 0 : view_.advantage(row) < 0; },
         [&](int64_t row) { return core::ascending_key(ranked_log_prob(row)); });
-    const auto k = static_cast<int64_t>(static_cast<double>(candidates.size()) * rho);
-    mark(candidates, k > 1 ? k : 0);
+    mark(candidates, core::lowest_count(static_cast<int64_t>(candidates.size()), rho));
   }
 
   // Paper's form: the rho-quantile of p over all valid tokens.
   void find_threshold() {
     selection_.by_threshold = true;
     if (batch_.prob_threshold.kind != LPREG_ABSENT) {
-      selection_.delta = host_scalar(batch_.prob_threshold, 0, "prob_threshold");
-      selection_.threshold = std::log(selection_.delta);
+      selection_.threshold = core::given_threshold(core::scalar_value(batch_.prob_threshold, 0));
       return;
     }
     const auto candidates = candidates_where(
         [](int64_t) { return true; }, [&](int64_t row) { return core::ascending_key(ranked_log_prob(row)); });
     if (candidates.empty()) return;
-    const double position = options_.rho * static_cast<double>(candidates.size() - 1);
-    const auto lower = static_cast<int64_t>(std::floor(position));
-    const double log_low = core::value_of_ascending_key(order_statistic(candidates, lower));
-    if (options_.interpolation == LPREG_LOWER) {
-      selection_.threshold = log_low;
-      selection_.delta = std::exp(log_low);
-      return;
-    }
-    const auto upper = std::min(lower + 1, static_cast<int64_t>(candidates.size()) - 1);
-    const double low = std::exp(log_low);
-    const double high = std::exp(core::value_of_ascending_key(order_statistic(candidates, upper)));
-    selection_.log_space = false;
-    selection_.delta = selection_.threshold = low + (position - static_cast<double>(lower)) * (high - low);
+    const auto at = core::quantile_position(static_cast<int64_t>(candidates.size()), options_.rho);
+    const auto log_prob_at = [&](int64_t rank) {
+      return core::value_of_ascending_key(order_statistic(candidates, rank));
+    };
+    const double low = log_prob_at(at.lower);
+    const double high = options_.interpolation == LPREG_LOWER ? low : log_prob_at(at.upper);
+    selection_.threshold = core::quantile_threshold(options_.interpolation, at, low, high);
   }
 
-  // (A - mean A)(logProb - mean logProb); the means divide by n + epsilon.
-  std::vector<double> covariances(double epsilon) const {
-    double count = epsilon;
+  std::vector<double> covariances() const {
+    double count = 0;
     double advantage = 0;
     double log_prob = 0;
     for (int64_t row = 0; row < view_.rows(); ++row) {
@@ -123,42 +111,38 @@ class Selector {
       advantage += view_.advantage(row);
       log_prob += states_[row].log_prob;
     }
+    const auto means = core::covariance_means(options_, count, advantage, log_prob);
     std::vector<double> result(static_cast<size_t>(view_.rows()));
     for (int64_t row = 0; row < view_.rows(); ++row) {
       if (!takes_part(row)) continue;
-      result[static_cast<size_t>(row)] =
-          (view_.advantage(row) - advantage / count) * (states_[row].log_prob - log_prob / count);
+      result[static_cast<size_t>(row)] = core::covariance(means, view_.advantage(row), states_[row].log_prob);
     }
     return result;
   }
 
   void select_kl_cov() {
-    const std::vector<double> cov = covariances(0);
+    const std::vector<double> cov = covariances();
     const auto candidates =
         candidates_where([](int64_t) { return true; },
                          [&](int64_t row) { return core::descending_key(cov[static_cast<size_t>(row)]); });
-    const auto n = static_cast<double>(candidates.size());
-    const auto k = static_cast<int64_t>(n * std::min(options_.kl_cov_percent, n) / 100);
-    mark(candidates, options_.kl_cov_percent == 0 ? 0 : std::max<int64_t>(1, k));
+    mark(candidates, core::kl_cov_count(static_cast<int64_t>(candidates.size()), options_.kl_cov_percent));
   }
 
   void select_clip_cov() {
-    const std::vector<double> cov = covariances(core::kAggregationEpsilon);
+    const std::vector<double> cov = covariances();
     selection_.candidates.resize(static_cast<size_t>(view_.rows()));
     int64_t valid = 0;
     const auto is_candidate = [&](int64_t row) {
       ++valid;
-      const double value = cov[static_cast<size_t>(row)];
       const double log_ratio = states_[row].log_prob - batch_.old_log_probs[row];
-      return options_.cov_low < value && value < options_.cov_high &&
-             !core::clipped_by(options_, log_ratio, view_.advantage(row)).clipped;
+      return core::is_clip_cov_candidate(options_, cov[static_cast<size_t>(row)], log_ratio,
+                                         view_.advantage(row));
     };
     const auto drawn =
         candidates_where(is_candidate, [&](int64_t row) { return core::random_key(options_.seed, row); });
     for (const Candidate& candidate : drawn) selection_.candidates[static_cast<size_t>(candidate.index)] = 1;
     if (batch_.chosen == nullptr) {
-      const auto k = static_cast<int64_t>(options_.clip_cov_ratio * static_cast<double>(valid));
-      return mark(drawn, std::max<int64_t>(1, k));
+      return mark(drawn, core::fraction_count(valid, options_.clip_cov_ratio));
     }
     selection_.preselected.resize(static_cast<size_t>(view_.rows()));
     for (const Candidate& candidate : drawn) {
@@ -170,8 +154,7 @@ class Selector {
     const auto candidates =
         candidates_where([](int64_t) { return true; },
                          [&](int64_t row) { return core::descending_key(states_[row].entropy); });
-    const auto k = static_cast<int64_t>(options_.top_fraction * static_cast<double>(candidates.size()));
-    mark(candidates, std::max<int64_t>(1, k));
+    mark(candidates, core::fraction_count(static_cast<int64_t>(candidates.size()), options_.top_fraction));
   }
 
   void average_sequence_ratios() {
@@ -206,11 +189,7 @@ class Selector {
       longest = std::max(longest, static_cast<double>(view_.sequence_end(b) - view_.sequence_begin(b)));
       if (batch_.sequence_lengths != nullptr) length = batch_.sequence_lengths[b];
     }
-    const core::Denominators denominators{
-        host_scalar(batch_.token_count, total, "token_count"),
-        host_scalar(batch_.sequence_count, static_cast<double>(view_.sequences()), "sequence_count"),
-        host_scalar(batch_.max_length, longest, "max_length"), batch_.token_count.kind != LPREG_ABSENT,
-        batch_.sequence_lengths != nullptr};
+    const core::Denominators denominators = core::denominators(batch_, total, longest);
     for (double& length : lengths)
       length = core::aggregation_weight(options_.aggregation, denominators, length);
     selection_.sequence_weights = std::move(lengths);
@@ -225,30 +204,10 @@ class Selector {
 
 }  // namespace
 
-bool is_row_local(const lpreg_loss_options& options, const lpreg_batch& batch) {
-  switch (options.objective) {
-    case LPREG_GRPO:
-    case LPREG_CISPO:
-    case LPREG_SAPO:
-    case LPREG_LP_REG_KEPT:
-      return true;
-    case LPREG_LP_REG_PAPER:
-      return options.select_on == LPREG_SELECT_OLD || batch.prob_threshold.kind != LPREG_ABSENT;
-    case LPREG_LP_REG_REFERENCE:
-      return options.select_on == LPREG_SELECT_OLD;
-    default:
-      return false;
-  }
-}
-
-bool BatchSelection::is_preselected(int64_t row, double ranked_log_prob) const {
-  if (!by_threshold) return !preselected.empty() && preselected[static_cast<size_t>(row)] != 0;
-  if (std::isnan(delta)) return false;
-  return log_space ? ranked_log_prob < threshold : std::exp(ranked_log_prob) < threshold;
-}
-
-bool is_split(const lpreg_loss_options& options) {
-  return options.objective == LPREG_LP_REG_PAPER || options.objective == LPREG_LP_REG_REFERENCE;
+core::Selection BatchSelection::view() const {
+  const auto data = [](const auto& array) { return array.empty() ? nullptr : array.data(); };
+  return {data(preselected),      data(candidates), data(sequence_log_ratios),
+          data(sequence_weights), threshold,        by_threshold};
 }
 
 BatchSelection weigh_batch(const lpreg_loss_options& options, const BatchView& view) {

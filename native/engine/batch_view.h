@@ -1,10 +1,9 @@
-// Where the rows of a batch lie and what belongs to each: the one place that knows padded from packed
-// batches.
+// A batch as the CPU reads it: core/batch_layout.h, and rows as the kernels take them.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
+#include "../core/batch_layout.h"
 #include "../core/half.h"
 #include "../cpu/row_kernels.h"
 #include "../include/lpreg.h"
@@ -42,35 +41,17 @@ class BatchView {
   int64_t rows() const { return batch_.rows; }
   int64_t sequences() const { return batch_.sequences; }
   int64_t vocab() const { return batch_.vocab; }
-  bool packed() const { return batch_.cu_seq_lens != nullptr; }
-  bool valid(int64_t row) const { return batch_.mask == nullptr || batch_.mask[row] != 0; }
-
-  int64_t sequence_begin(int64_t sequence) const {
-    return packed() ? batch_.cu_seq_lens[sequence] : sequence * batch_.tokens;
-  }
-  int64_t sequence_end(int64_t sequence) const { return sequence_begin(sequence + 1); }
-
-  int64_t sequence_of(int64_t row) const {
-    if (!packed()) return row / batch_.tokens;
-    const int64_t* begin = batch_.cu_seq_lens + 1;
-    return std::upper_bound(begin, begin + batch_.sequences, row) - begin;
-  }
-
-  int64_t action(int64_t row) const {
-    return batch_.action_dtype == LPREG_INT64 ? static_cast<const int64_t*>(batch_.actions)[row]
-                                              : static_cast<const int32_t*>(batch_.actions)[row];
-  }
-
-  double advantage(int64_t row) const {
-    return batch_.advantages[batch_.advantages_per_sequence != 0 ? sequence_of(row) : row];
-  }
+  bool packed() const { return core::is_packed(batch_); }
+  bool valid(int64_t row) const { return core::is_valid_row(batch_, row); }
+  int64_t sequence_begin(int64_t sequence) const { return core::sequence_begin(batch_, sequence); }
+  int64_t sequence_end(int64_t sequence) const { return core::sequence_end(batch_, sequence); }
+  int64_t sequence_of(int64_t row) const { return core::sequence_of(batch_, row); }
+  int64_t action(int64_t row) const { return core::action_of(batch_, row); }
+  double advantage(int64_t row) const { return core::advantage_of(batch_, row); }
 
   void* row_data(const lpreg_matrix& matrix, int64_t row) const {
-    int64_t offset = row * matrix.row_stride;
-    if (!packed() && matrix.sequence_stride != 0) {
-      offset = row / batch_.tokens * matrix.sequence_stride + row % batch_.tokens * matrix.row_stride;
-    }
-    return static_cast<char*>(matrix.data) + offset * element_size(matrix.dtype);
+    return static_cast<char*>(matrix.data) +
+           core::row_offset(batch_, matrix, row) * element_size(matrix.dtype);
   }
 
   cpu::RowView row_view(const lpreg_matrix& matrix, int64_t row) const {

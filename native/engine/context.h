@@ -1,11 +1,14 @@
-// What a caller's context owns: the thread pool, and the row kernels of the chosen instruction set.
+// What a caller's context owns: the thread pool, the row kernels of the chosen instruction set, and a device
+// or none.
 #pragma once
 
+#include <memory>
 #include <shared_mutex>
 
 #include "../cpu/dispatch.h"
 #include "../cpu/thread_pool.h"
 #include "../include/lpreg.h"
+#include "device_engine.h"
 
 struct lpreg_context {
   explicit lpreg_context(int threads) : pool(threads), kernels(lpreg::cpu::row_kernels()) {}
@@ -17,4 +20,5 @@ struct lpreg_context {
   lpreg::cpu::ThreadPool pool;
   const lpreg::cpu::RowKernels& kernels;
   mutable std::shared_mutex mutex;
+  std::unique_ptr<lpreg::DeviceEngine> device;  // NULL: the CPU
 };

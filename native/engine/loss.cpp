@@ -1,8 +1,8 @@
 #include "loss.h"
 
-#include <cmath>
 #include <vector>
 
+#include "loss_rules.h"
 #include "objective_stage.h"
 #include "row_gradients.h"
 #include "row_loop.h"
@@ -12,13 +12,6 @@
 
 namespace lpreg {
 namespace {
-
-bool has_proxy_states(const lpreg_loss_options& options) { return options.row.proxy == LPREG_PROXY_OLD; }
-
-bool wants_entropy(const lpreg_loss_options& options, const lpreg_token_outputs* outputs) {
-  const bool asked = outputs != nullptr && outputs->entropy != nullptr;
-  return asked || options.entropy_coef != 0 || options.objective == LPREG_TOP_ENTROPY;
-}
 
 const lpreg_row_state* proxy_state_of(const Workspace& workspace, int64_t row) {
   return workspace.proxy_states() == nullptr ? nullptr : workspace.proxy_states() + row;
@@ -57,7 +50,7 @@ class LossRun {
         workspace_(call.workspace, call.workspace_bytes, call.batch.rows, has_proxy_states(call.options)),
         stage_(options_, view_, outputs, workspace_.coefficients()),
         has_entropy_(wants_entropy(options_, outputs)),
-        has_kl_(options_.row.proxy == LPREG_PROXY_CURRENT || (outputs != nullptr && outputs->kl != nullptr)),
+        has_kl_(wants_kl(options_, outputs)),
         statistics_(call.context, options_.row, view_, has_entropy_) {}
 
   // Statistics of all rows, then the objective.
@@ -75,7 +68,7 @@ class LossRun {
   // Where the objective selects over the whole batch, the few rows that it may reach wait for a second pass.
   void single_pass(double grad_output, const lpreg_matrix& gradient) {
     workspace_.begin();
-    const bool row_local = is_row_local(options_, call_.batch);
+    const bool row_local = core::is_row_local(options_, call_.batch);
     if (row_local) {
       stage_.select(nullptr);
     } else {
@@ -175,49 +168,8 @@ void check_loss_inputs(const LossCall& call) {
 }
 
 double checked_grad_output(const lpreg_scalar& scalar) {
-  const double value = host_scalar(scalar, 1, "grad_output");
-  if (!std::isfinite(value)) throw Failure{LPREG_ERR_NON_FINITE_INPUT, "grad_output", -1, "must be finite"};
-  return value;
-}
-
-// In place, or where the gradient is scratch, a row may be written before the later ones are known to be
-// finite.
-bool may_write_early(const LossCall& call, const lpreg_matrix& gradient) {
-  if (call.options.check_first != 0) return false;
-  if (call.options.non_finite == LPREG_NON_FINITE_PROPAGATE) return true;
-  const bool scratch = call.call != nullptr && call.call->gradient_is_scratch != 0;
-  return scratch || same_matrix(call.batch, gradient, call.batch.logits);
-}
-
-// The scalar stage's rows: states from the caller's arrays.
-lpreg_row_state state_from_arrays(const lpreg_token_outputs& tokens, int64_t row) {
-  const auto value = [row](const float* array) {
-    return array == nullptr ? 0.0 : static_cast<double>(array[row]);
-  };
-  lpreg_row_state state = core::masked_state();
-  state.flags = 0;
-  state.log_prob = value(tokens.log_prob);
-  state.entropy = value(tokens.entropy);
-  state.log_kept_mass = value(tokens.log_kept_mass);
-  state.proxy_log_prob = value(tokens.proxy_log_prob);
-  state.kl = value(tokens.kl);
-  if (state.proxy_log_prob > -core::kInfinity) state.flags |= LPREG_ROW_ACTION_KEPT;
-  if (tokens.action_is_max != nullptr && tokens.action_is_max[row] != 0)
-    state.flags |= LPREG_ROW_ACTION_IS_MAX;
-  return state;
-}
-
-void require_tokens(const lpreg_loss_options& options, const lpreg_token_outputs& tokens) {
-  const auto require = [](const void* array, bool needed, const char* name) {
-    if (needed && array == nullptr) throw Failure{LPREG_ERR_MISSING, name, -1, "this objective needs it"};
-  };
-  const int32_t objective = options.objective;
-  require(tokens.log_prob, true, "log_prob");
-  require(tokens.entropy, options.entropy_coef != 0 || objective == LPREG_TOP_ENTROPY, "entropy");
-  require(tokens.proxy_log_prob, core::is_lp_reg(objective), "proxy_log_prob");
-  require(tokens.kl, objective == LPREG_LP_REG_PAPER, "kl");
-  require(tokens.log_kept_mass, objective == LPREG_LP_REG_PAPER, "log_kept_mass");
-  require(tokens.action_is_max, objective == LPREG_LP_REG_KEPT, "action_is_max");
+  check_grad_output(scalar, Memory::kHost);
+  return host_scalar(scalar, 1, "grad_output");
 }
 
 }  // namespace
@@ -252,7 +204,7 @@ void loss_forward_backward(const LossCall& call, const lpreg_scalar& grad_output
   check_gradient(call.batch, gradient);
   const double scale = checked_grad_output(grad_output);
   LossRun run(call, outputs);
-  const bool one_pass = is_row_local(call.options, call.batch) || is_split(call.options);
+  const bool one_pass = core::is_row_local(call.options, call.batch) || core::is_split(call.options);
   if (one_pass && may_write_early(call, gradient)) {
     run.single_pass(scale, gradient);
   } else {
@@ -268,14 +220,14 @@ void objective(const LossCall& call, const lpreg_token_outputs& tokens, const lp
   const BatchView view(call.batch);
   check_mask(call.batch);
   check_objective_inputs(call.options, view);
-  if (view.rows() > 0) require_tokens(call.options, tokens);
+  if (view.rows() > 0) check_tokens(call.options, tokens);
   check_finite_rows(view, tokens.log_prob, "log_prob");
   check_finite_rows(view, tokens.entropy, "entropy");
   Workspace workspace(call.workspace, call.workspace_bytes, call.batch.rows, has_proxy_states(call.options));
   ObjectiveStage stage(call.options, view, outputs, workspace.coefficients());
   lpreg_row_state* states = workspace.states();
   for (int64_t row = 0; row < view.rows(); ++row) {
-    states[row] = view.valid(row) ? state_from_arrays(tokens, row) : core::masked_state();
+    states[row] = view.valid(row) ? core::state_from_arrays(tokens, row) : core::masked_state();
   }
   stage.select(states);
   evaluate_all(call.context, &stage, states, view.rows());

@@ -12,11 +12,6 @@ namespace {
 
 using core::KeptRule;
 
-lpreg_row_options without_filter(lpreg_row_options options) {
-  options.filter_kind = LPREG_FILTER_NONE;
-  return options;
-}
-
 double not_negative(double value) { return value < 0 ? 0 : value; }  // NaN passes
 
 }  // namespace
@@ -76,7 +71,7 @@ lpreg_row_state RowStatistics::compute(int64_t row, bool want_kl, lpreg_row_stat
   const int64_t action = batch.actions == nullptr ? kNoAction : view_.action(row);
   const cpu::RowView logits = view_.row_view(batch.logits, row);
   const bool own_proxy = options_.proxy == LPREG_PROXY_CURRENT;
-  const lpreg_row_options options = own_proxy ? options_ : without_filter(options_);
+  const lpreg_row_options options = own_proxy ? options_ : core::without_filter(options_);
   lpreg_row_state state = row_state(kernels_, options, logits, action, want_entropy_);
   // A sampled token must have had a probability.
   if (state.log_prob == -core::kInfinity) state = core::non_finite_state();

@@ -16,9 +16,7 @@ void require(bool holds, lpreg_status status, const char* name, const char* mess
 }
 
 void check_row_call(const RowCall& call) {
-  check_row_options(call.options);
-  require(call.options.proxy != LPREG_PROXY_STORED, LPREG_ERR_OPTION, "proxy",
-          "stored log-probs need no statistics: hand them to the objective");
+  check_row_stats_options(call.options);
   check_layout(call.batch);
   check_row_inputs(call.options, BatchView(call.batch), false);
 }
@@ -48,11 +46,7 @@ void write_gradient_rows(const RowCall& call, Shard shard, const lpreg_row_state
   const BatchView view(call.batch);
   check_gradient(call.batch, gradient);
   check_cotangents(view, cotangents);
-  const bool needs_actions = cotangents.log_prob != nullptr && view.rows() > 0;
-  require(!needs_actions || call.batch.actions != nullptr, LPREG_ERR_MISSING, "actions",
-          "d_log_prob needs them");
-  require(cotangents.kl == nullptr || call.options.proxy != LPREG_PROXY_NONE, LPREG_ERR_OPTION_WITHOUT_EFFECT,
-          "d_kl", "without a proxy there is no KL");
+  check_cotangent_pointers(call, cotangents);
   RowGradients gradients(call.context, call.options, view, gradient, shard.vocab_start, shard.vocab_total);
   for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_CONSUMED,
                [&](int64_t row, int slot) {
@@ -67,14 +61,34 @@ void write_gradient_rows(const RowCall& call, Shard shard, const lpreg_row_state
 
 }  // namespace
 
+void check_row_stats_options(const lpreg_row_options& options) {
+  check_row_options(options);
+  require(options.proxy != LPREG_PROXY_STORED, LPREG_ERR_OPTION, "proxy",
+          "stored log-probs need no statistics: hand them to the objective");
+}
+
+void check_row_states(const RowCall& call, const lpreg_row_state* states,
+                      const lpreg_row_state* proxy_states) {
+  if (call.batch.rows == 0) return;
+  require(states != nullptr, LPREG_ERR_MISSING, "states", "must not be NULL");
+  const bool old_proxy = call.options.proxy == LPREG_PROXY_OLD;
+  require((proxy_states != nullptr) == old_proxy, LPREG_ERR_MISSING, "proxy_states",
+          "goes with a proxy from old logits, and only with it");
+}
+
+void check_cotangent_pointers(const RowCall& call, const RowCotangents& cotangents) {
+  const bool needs_actions = cotangents.log_prob != nullptr && call.batch.rows > 0;
+  require(!needs_actions || call.batch.actions != nullptr, LPREG_ERR_MISSING, "actions",
+          "d_log_prob needs them");
+  require(cotangents.kl == nullptr || call.options.proxy != LPREG_PROXY_NONE, LPREG_ERR_OPTION_WITHOUT_EFFECT,
+          "d_kl", "without a proxy there is no KL");
+}
+
 void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* states,
                  lpreg_row_state* proxy_states, const lpreg_token_outputs* outputs) {
   check_row_call(call);
   const BatchView view(call.batch);
-  require(states != nullptr || view.rows() == 0, LPREG_ERR_MISSING, "states", "must not be NULL");
-  const bool old_proxy = call.options.proxy == LPREG_PROXY_OLD;
-  require((proxy_states != nullptr) == old_proxy || view.rows() == 0, LPREG_ERR_MISSING, "proxy_states",
-          "goes with a proxy from old logits, and only with it");
+  check_row_states(call, states, proxy_states);
   const bool want_kl = outputs != nullptr && outputs->kl != nullptr;
   const RowStatistics statistics(call.context, call.options, view, true);
   for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_UNTOUCHED, [&](int64_t row, int) {
@@ -89,17 +103,14 @@ void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* state
   }
   if (outputs == nullptr) return;
   for (int64_t row = 0; row < view.rows(); ++row)
-    write_row_statistics(*outputs, call.options, row, states[row]);
+    core::write_row_statistics(*outputs, call.options, row, states[row]);
 }
 
 void token_stats_backward(const RowCall& call, const lpreg_row_state* states,
                           const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
                           const lpreg_matrix& gradient) {
   check_row_call(call);
-  require(states != nullptr || call.batch.rows == 0, LPREG_ERR_MISSING, "states", "must not be NULL");
-  const bool old_proxy = call.options.proxy == LPREG_PROXY_OLD;
-  require((proxy_states != nullptr) == old_proxy || call.batch.rows == 0, LPREG_ERR_MISSING, "proxy_states",
-          "goes with a proxy from old logits, and only with it");
+  check_row_states(call, states, proxy_states);
   write_gradient_rows(call, {0, call.batch.vocab}, states, proxy_states, cotangents, gradient);
 }
 

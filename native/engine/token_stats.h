@@ -24,6 +24,12 @@ struct RowCotangents {
   const float* kl;
 };
 
+// Checks of the per-token operation that look at no value of a tensor.
+void check_row_stats_options(const lpreg_row_options& options);
+void check_row_states(const RowCall& call, const lpreg_row_state* states,
+                      const lpreg_row_state* proxy_states);
+void check_cotangent_pointers(const RowCall& call, const RowCotangents& cotangents);
+
 void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* states,
                  lpreg_row_state* proxy_states, const lpreg_token_outputs* outputs);
 void token_stats_backward(const RowCall& call, const lpreg_row_state* states,

@@ -1,29 +1,16 @@
-// Values of the per-row inputs, with the first offending index, and inputs that the objective ignores.
+// Values of the per-row inputs in host memory, with the first offending index.
 #include <cmath>
 
-#include "../core/token_objective.h"
 #include "validate.h"
 
 namespace lpreg {
 namespace {
 
-void require_pointer(const void* pointer, const char* name) {
-  if (pointer == nullptr) throw Failure{LPREG_ERR_MISSING, name, -1, "this objective needs it"};
-}
-
-void check_unused(bool used, bool present, const char* name) {
-  if (!used && present) {
-    throw Failure{LPREG_ERR_OPTION_WITHOUT_EFFECT, name, -1, "this objective does not use it"};
-  }
-}
-
 void check_snapshot(const BatchView& view) {
   const lpreg_snapshot* snapshot = view.batch().proxy_snapshot;
-  check_struct(snapshot, "proxy_snapshot");
   const auto fail = [](int64_t row, const char* message) {
     throw Failure{LPREG_ERR_SHAPE, "proxy_snapshot", row, message};
   };
-  if (snapshot->rows != view.rows()) fail(-1, "does not have the batch's number of rows");
   if (view.rows() > 0 && snapshot->row_ptr[0] != 0) fail(0, "row_ptr must start at 0");
   for (int64_t row = 0; row < view.rows(); ++row) {
     const int64_t begin = snapshot->row_ptr[row];
@@ -41,7 +28,6 @@ void check_snapshot(const BatchView& view) {
 
 void check_advantages(const BatchView& view) {
   const lpreg_batch& batch = view.batch();
-  require_pointer(batch.advantages, "advantages");
   for (int64_t row = 0; row < view.rows(); ++row) {
     if (!view.valid(row) || std::isfinite(view.advantage(row))) continue;
     const int64_t index = batch.advantages_per_sequence != 0 ? view.sequence_of(row) : row;
@@ -51,7 +37,6 @@ void check_advantages(const BatchView& view) {
 
 void check_proxy_log_probs(const BatchView& view) {
   const float* values = view.batch().proxy_log_probs;
-  require_pointer(values, "proxy_log_probs");
   for (int64_t row = 0; row < view.rows(); ++row) {
     if (view.valid(row) && !(values[row] < HUGE_VALF)) {  // -inf says that the filter dropped the action
       throw Failure{LPREG_ERR_NON_FINITE_INPUT, "proxy_log_probs", row,
@@ -66,44 +51,19 @@ void check_flags(const BatchView& view, const uint8_t* values, const char* name)
   }
 }
 
-void check_given_denominators(const lpreg_loss_options& options, const BatchView& view) {
-  const lpreg_batch& batch = view.batch();
-  const int32_t mode = options.aggregation;
-  const bool by_sequence = mode == LPREG_SEQ_MEAN_TOKEN_SUM || mode == LPREG_SEQ_MEAN_TOKEN_MEAN;
-  check_unused(mode == LPREG_TOKEN_MEAN, batch.token_count.kind != LPREG_ABSENT, "token_count");
-  check_unused(by_sequence, batch.sequence_count.kind != LPREG_ABSENT, "sequence_count");
-  check_unused(mode == LPREG_SEQ_MEAN_TOKEN_MEAN, batch.sequence_lengths != nullptr, "sequence_lengths");
-  check_unused(mode == LPREG_SEQ_MEAN_TOKEN_SUM_NORM, batch.max_length.kind != LPREG_ABSENT, "max_length");
-  const auto positive = [](double value, const char* name, int64_t index) {
-    if (!(value > 0 && std::isfinite(value))) {
-      throw Failure{LPREG_ERR_OPTION, name, index, "must be finite and greater than 0"};
-    }
-  };
-  positive(host_scalar(batch.token_count, 1, "token_count"), "token_count", -1);
-  positive(host_scalar(batch.sequence_count, 1, "sequence_count"), "sequence_count", -1);
-  positive(host_scalar(batch.max_length, 1, "max_length"), "max_length", -1);
-  for (int64_t b = 0; batch.sequence_lengths != nullptr && b < batch.sequences; ++b) {
+void check_sequence_lengths(const BatchView& view) {
+  const double* lengths = view.batch().sequence_lengths;
+  for (int64_t b = 0; lengths != nullptr && b < view.sequences(); ++b) {
     bool any_valid = false;
     for (int64_t row = view.sequence_begin(b); row < view.sequence_end(b); ++row)
       any_valid |= view.valid(row);
-    if (any_valid) positive(batch.sequence_lengths[b], "sequence_lengths", b);
+    if (any_valid && !(lengths[b] > 0 && std::isfinite(lengths[b]))) {
+      throw Failure{LPREG_ERR_OPTION, "sequence_lengths", b, "must be finite and greater than 0"};
+    }
   }
 }
 
 }  // namespace
-
-double host_scalar(const lpreg_scalar& scalar, double absent, const char* name) {
-  switch (scalar.kind) {
-    case LPREG_ABSENT:
-      return absent;
-    case LPREG_HOST:
-      return scalar.value;
-    case LPREG_DEVICE:
-      throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, name, -1, "a device scalar needs the CUDA backend"};
-    default:
-      throw Failure{LPREG_ERR_TYPE, name, -1, "not a scalar kind"};
-  }
-}
 
 void check_mask(const lpreg_batch& batch) {
   for (int64_t row = 0; batch.mask != nullptr && row < batch.rows; ++row) {
@@ -112,10 +72,6 @@ void check_mask(const lpreg_batch& batch) {
 }
 
 void check_actions(const BatchView& view, int64_t vocab_total) {
-  const int32_t dtype = view.batch().action_dtype;
-  if (dtype != LPREG_INT32 && dtype != LPREG_INT64) {
-    throw Failure{LPREG_ERR_DTYPE, "actions", -1, "must be int32 or int64"};
-  }
   for (int64_t row = 0; row < view.rows(); ++row) {
     if (!view.valid(row)) continue;
     const int64_t action = view.action(row);
@@ -127,13 +83,9 @@ void check_actions(const BatchView& view, int64_t vocab_total) {
 
 void check_row_inputs(const lpreg_row_options& options, const BatchView& view, bool needs_actions) {
   const lpreg_batch& batch = view.batch();
-  check_matrix(batch, batch.logits, "logits");
+  check_row_pointers(options, batch, needs_actions);
   check_mask(batch);
-  if (needs_actions && view.rows() > 0) require_pointer(batch.actions, "actions");
   if (batch.actions != nullptr) check_actions(view, batch.vocab);
-  check_unused(options.proxy == LPREG_PROXY_OLD, batch.old_logits.data != nullptr, "old_logits");
-  check_unused(options.proxy == LPREG_PROXY_SNAPSHOT, batch.proxy_snapshot != nullptr, "proxy_snapshot");
-  if (options.proxy == LPREG_PROXY_OLD) check_matrix(batch, batch.old_logits, "old_logits");
   if (options.proxy == LPREG_PROXY_SNAPSHOT) check_snapshot(view);
 }
 
@@ -147,23 +99,11 @@ void check_finite_rows(const BatchView& view, const float* values, const char* n
 
 void check_objective_inputs(const lpreg_loss_options& options, const BatchView& view) {
   const lpreg_batch& batch = view.batch();
-  const bool needs_reference = options.reference_coef != 0;
-  check_unused(needs_reference, batch.ref_log_probs != nullptr, "ref_log_probs");
-  check_unused(options.row.proxy == LPREG_PROXY_STORED, batch.proxy_log_probs != nullptr, "proxy_log_probs");
-  check_unused(options.objective == LPREG_CLIP_COV, batch.chosen != nullptr, "chosen");
-  check_unused(options.objective == LPREG_LP_REG_PAPER, batch.prob_threshold.kind != LPREG_ABSENT,
-               "prob_threshold");
-  const double threshold = host_scalar(batch.prob_threshold, 0, "prob_threshold");
-  if (!(threshold >= 0 && std::isfinite(threshold))) {
-    throw Failure{LPREG_ERR_OPTION, "prob_threshold", -1, "must be finite and not negative"};
-  }
-  check_given_denominators(options, view);
+  check_objective_pointers(options, batch, Memory::kHost);
+  check_sequence_lengths(view);
   check_flags(view, batch.chosen, "chosen");
-  if (view.rows() == 0) return;
   check_advantages(view);
-  require_pointer(batch.old_log_probs, "old_log_probs");
   check_finite_rows(view, batch.old_log_probs, "old_log_probs");
-  if (needs_reference) require_pointer(batch.ref_log_probs, "ref_log_probs");
   check_finite_rows(view, batch.ref_log_probs, "ref_log_probs");
   check_finite_rows(view, batch.rollout_weights, "rollout_weights");
   if (options.row.proxy == LPREG_PROXY_STORED) check_proxy_log_probs(view);

@@ -53,11 +53,14 @@ int64_t sequence_stride_of(const lpreg_batch& batch, const lpreg_matrix& matrix)
 
 }  // namespace
 
-void check_layout(const lpreg_batch& batch) {
+void check_layout(const lpreg_batch& batch, Memory memory) {
   check_struct(&batch, "batch");
   if (batch.sequences < 0) fail_shape("sequences", -1, "must not be negative");
   if (batch.rows < 0) fail_shape("rows", -1, "must not be negative");
-  if (batch.cu_seq_lens != nullptr) return check_packed(batch);
+  if (batch.cu_seq_lens != nullptr) {
+    if (memory == Memory::kHost) check_packed(batch);
+    return;
+  }
   if (batch.tokens < 0) fail_shape("tokens", -1, "must not be negative");
   int64_t rows = 0;
   if (__builtin_mul_overflow(batch.sequences, batch.tokens, &rows) || rows != batch.rows) {

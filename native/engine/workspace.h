@@ -28,7 +28,7 @@ class Workspace {
 
   lpreg_row_state* states() const { return reinterpret_cast<lpreg_row_state*>(header_ + 1); }
   lpreg_row_state* proxy_states() const { return with_proxy_states_ ? states() + rows_ : nullptr; }
-  CoefficientArrays coefficients() const {
+  core::CoefficientArrays coefficients() const {
     auto* base = reinterpret_cast<float*>(states() + rows_ * (with_proxy_states_ ? 2 : 1));
     return {base, base + rows_, base + 2 * rows_};
   }

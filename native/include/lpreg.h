@@ -14,7 +14,13 @@
  *  - Outputs are optional: a NULL pointer is not computed (the entropy of a row costs only when asked for).
  *  - Rows whose mask is 0 are never read, neither their logits nor their per-row inputs; their outputs are 0.
  *  - Any thread may call; calls on one context may run at the same time.
- * The mathematics is that of docs/semantics.md; sections are cited as "§6".
+ *  - A context of backend CUDA takes device memory wherever these structs point to an array of rows,
+ * sequences or logits: batch, outputs, states, workspace, gradient, snapshot arrays, and lpreg_loss_result.
+ * The structs themselves stay on the host. Its calls only start work on lpreg_call.stream and never wait, so
+ * they can be captured in a graph; what depends on values (a bad mask or action, non-finite data) is found by
+ * the kernels and returned by context_synchronize. After such a finding results are undefined, and a gradient
+ * that was not yet written stays as it was. The mathematics is that of docs/semantics.md; sections are cited
+ * as "§6".
  */
 #ifndef LPREG_H
 #define LPREG_H
@@ -51,7 +57,9 @@ typedef enum lpreg_status {
   LPREG_ERR_OUT_OF_MEMORY = 16,
   LPREG_ERR_SNAPSHOT_TOO_LARGE = 17, /* the kept sets hold more entries than the snapshot's capacity */
   LPREG_ERR_CANCELLED = 18,
-  LPREG_ERR_BACKEND_UNAVAILABLE = 19
+  LPREG_ERR_BACKEND_UNAVAILABLE = 19,
+  LPREG_ERR_DEVICE =
+      20 /* a CUDA call failed; the message says how, and whether the process lost the device */
 } lpreg_status;
 
 /* What a failed call has done to the caller's gradient buffer. */
@@ -72,10 +80,10 @@ typedef struct lpreg_error {
 /* -------------------------------------------------------------------------------------------------- context
  */
 
-typedef struct lpreg_context lpreg_context; /* threads and, with CUDA, device handles; several may exist */
+typedef struct lpreg_context lpreg_context; /* threads and, with CUDA, a device; several may exist */
 
 typedef enum lpreg_backend {
-  LPREG_BACKEND_AUTO = 0,
+  LPREG_BACKEND_AUTO = 0, /* the CPU: a CUDA context takes other pointers, so it must be asked for */
   LPREG_BACKEND_CPU = 1,
   LPREG_BACKEND_CUDA = 2
 } lpreg_backend;
@@ -84,6 +92,7 @@ typedef struct lpreg_context_options {
   size_t struct_size;
   int32_t backend; /* lpreg_backend */
   int32_t threads; /* 0: as many as the affinity mask and the cgroup's CPU quota allow */
+  int32_t device;  /* CUDA device ordinal; LPREG_BACKEND_CUDA only */
 } lpreg_context_options;
 
 typedef struct lpreg_context_info {
@@ -91,18 +100,19 @@ typedef struct lpreg_context_info {
   const char* version;          /* of the library, such as "0.1.0" */
   const char* instruction_set;  /* in use: "baseline", "avx2", "avx512" */
   const char* instruction_sets; /* that this machine can run, comma-separated, best last */
-  const char* cuda_reason;      /* why CUDA is off; "" when it is on */
+  const char* cuda_reason;      /* why CUDA cannot be used, "" when it can */
   int32_t backend;              /* LPREG_BACKEND_CPU or LPREG_BACKEND_CUDA */
   int32_t threads;
   uint32_t abi_version;
+  int32_t device; /* CUDA device ordinal, -1 on the CPU */
 } lpreg_context_info;
 
 /* Per call: where it runs and how it can be stopped. May be NULL. */
 typedef struct lpreg_call {
   size_t struct_size;
-  void* stream;                   /* CUDA stream; NULL on the CPU */
-  const volatile int32_t* cancel; /* a non-zero value stops the call between rows */
-  volatile int64_t* rows_done;    /* counts the rows finished in the pass under way */
+  void* stream;                   /* CUDA stream, NULL: the default one; NULL on the CPU */
+  const volatile int32_t* cancel; /* CPU: a non-zero value stops the call between rows */
+  volatile int64_t* rows_done;    /* CPU: counts the rows finished in the pass under way */
   int32_t
       gradient_is_scratch; /* 1: after an error the gradient's content does not matter. Otherwise a gradient
                               out of place is written only once all logits are known to be finite */
@@ -438,6 +448,11 @@ typedef struct lpreg_api {
   lpreg_status (*snapshot_write)(lpreg_context* context, const lpreg_row_options* options,
                                  const lpreg_batch* batch, lpreg_snapshot* snapshot, const lpreg_call* call,
                                  lpreg_error* error);
+
+  /* Waits for the stream and returns the first finding of the kernels since the last call of this function,
+   * in the words and with the output_status that the CPU would have used; then forgets it. One stream per
+   * context at a time. On the CPU there is nothing to wait for. */
+  lpreg_status (*context_synchronize)(lpreg_context* context, void* stream, lpreg_error* error);
 } lpreg_api;
 
 /* The table of the given version, or NULL when this library does not have it. The table is never freed. */

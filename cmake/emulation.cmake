@@ -1,0 +1,87 @@
+# The CUDA back end on the host: the same .cu files compiled as C++ against native/emulation. Tests only.
+# LPREG_EMULATION_RACES makes TSan a race detector between emulated threads: it instruments the kernels and nothing else.
+option(LPREG_EMULATION_RACES "Build the emulated kernels, and only them, with the thread sanitizer" OFF)
+
+file(GLOB emulation_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/emulation/*.cpp")
+add_library(lpreg_emulation OBJECT ${emulation_sources})
+target_include_directories(lpreg_emulation PUBLIC
+  "${PROJECT_SOURCE_DIR}/native" "${PROJECT_SOURCE_DIR}/native/include")
+target_compile_definitions(lpreg_emulation PUBLIC LPREG_EMULATION)
+target_link_libraries(lpreg_emulation PUBLIC lpreg_options)
+
+# What compiles kernel code links this too.
+add_library(lpreg_emulated_kernel_options INTERFACE)
+target_compile_options(lpreg_emulated_kernel_options INTERFACE -fno-math-errno -ffp-contract=off)
+set(run_emulated "")
+if(LPREG_EMULATION_RACES)
+  target_compile_definitions(lpreg_emulation PRIVATE LPREG_EMULATION_TSAN)
+  target_compile_options(lpreg_emulated_kernel_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
+  target_link_options(lpreg_emulated_kernel_options INTERFACE -fsanitize=thread)
+  find_program(setarch setarch REQUIRED)
+  set(run_emulated ${setarch} -R)  # the sanitizer's shadow memory needs fixed addresses
+endif()
+
+# The whole library on the emulated device: what ships, but for the CUDA runtime.
+file(GLOB emulated_kernels CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/cuda/*.cu")
+file(GLOB emulated_host CONFIGURE_DEPENDS
+  "${PROJECT_SOURCE_DIR}/native/cuda/*.cpp" "${PROJECT_SOURCE_DIR}/native/engine/device/*.cpp")
+list(REMOVE_ITEM emulated_host "${PROJECT_SOURCE_DIR}/native/cuda/cudart.cpp")
+
+# CMake has no notion of one file in two languages: each .cu is included by a .cpp of the build directory.
+set(emulated_kernel_sources "")
+foreach(kernel IN LISTS emulated_kernels)
+  get_filename_component(name "${kernel}" NAME_WE)
+  set(wrapper "${PROJECT_BINARY_DIR}/emulated/${name}.cpp")
+  file(CONFIGURE OUTPUT "${wrapper}" CONTENT "#include \"${kernel}\"\n" @ONLY)
+  list(APPEND emulated_kernel_sources "${wrapper}")
+endforeach()
+
+add_library(lpreg_emulated_objects OBJECT ${emulated_kernel_sources} ${emulated_host})
+target_link_libraries(lpreg_emulated_objects PUBLIC lpreg_emulation lpreg_options PRIVATE lpreg_emulated_kernel_options)
+target_compile_options(lpreg_emulated_objects PRIVATE -Wno-unknown-pragmas)
+
+# Objects of an object library reach only what names it directly.
+set(emulated_library lpreg_objects lpreg_emulated_objects lpreg_emulation lpreg_emulated_kernel_options)
+add_golden_programs(_emulated "${emulated_library}" 1)
+
+add_library(lpreg_emulated SHARED)
+target_link_libraries(lpreg_emulated PRIVATE ${emulated_library})
+export_only(lpreg_emulated "${PROJECT_SOURCE_DIR}/cmake/lpreg.map")
+
+include(cmake/planted-bugs.cmake)
+
+# Which schedules run when: quick ones with every ctest, all of them by scripts/cuda/check-emulation.
+set(strict strict=1,guard=1)
+function(add_emulated_golden_test name program max_vocab)
+  set(schedules ${ARGN})
+  list(TRANSFORM schedules PREPEND "${strict},")
+  list(JOIN schedules ";--schedule;" schedules)
+  add_test(NAME golden.emulated.${name} COMMAND ${run_emulated} $<TARGET_FILE:${program}>
+    --max-vocab ${max_vocab} --schedule ${schedules} "${PROJECT_SOURCE_DIR}/test/vectors")
+  set_tests_properties(golden.emulated.${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "TSAN_OPTIONS=halt_on_error=1")
+endfunction()
+
+if(LPREG_EMULATION_RACES)
+  # The detector has slots for 256 threads: more of them at once and it misses races without a word. Starting that many
+  # threads for it is slow, so one small vector stands for each path through the kernels.
+  foreach(vector 07_ 20_ 27_ 46_)
+    add_test(NAME races.${vector} COMMAND ${run_emulated} $<TARGET_FILE:lpreg_golden_emulated> --filter ${vector}
+      --schedule ${strict},threads=64 --schedule ${strict},threads=32,cluster=4,order=random
+      "${PROJECT_SOURCE_DIR}/test/vectors")
+    set_tests_properties(races.${vector} PROPERTIES TIMEOUT 300 ENVIRONMENT "TSAN_OPTIONS=halt_on_error=1")
+  endforeach()
+  return()
+endif()
+add_executable(device_status_test "${PROJECT_SOURCE_DIR}/native/tests/device/status_test.cpp")
+target_link_libraries(device_status_test PRIVATE ${emulated_library})
+target_compile_options(device_status_test PRIVATE -UNDEBUG)
+add_test(NAME status.emulated COMMAND device_status_test)
+add_test(NAME parity.emulated COMMAND lpreg_parity_emulated 1 400)
+set_tests_properties(parity.emulated PROPERTIES TIMEOUT 300 ENVIRONMENT "LPREG_EMULATION=${strict}")
+add_emulated_golden_test(planned lpreg_golden_emulated 200000 lazy=1)
+add_emulated_golden_test(orders lpreg_golden_emulated 5000 threads=96 threads=96,order=reverse threads=96,order=random threads=96,order=starving)
+add_emulated_golden_test(streaming lpreg_golden_emulated 40000 cluster=-1,threads=32 cluster=-1,threads=1024,order=random)
+add_emulated_golden_test(clusters lpreg_golden_emulated 5000 cluster=1,threads=256 cluster=2,threads=64,order=starving
+  cluster=4,threads=32,order=random cluster=8,threads=32,order=reverse)
+add_emulated_golden_test(turing lpreg_golden_emulated 40000 device=t4)
+include(cmake/ptx.cmake)

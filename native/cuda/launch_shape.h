@@ -1,0 +1,16 @@
+// What a launch needs to know besides its kernel's arguments.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lpreg::cuda {
+
+struct LaunchShape {
+  int64_t blocks;           // gridDim.x; a multiple of cluster
+  int threads;              // per block, a multiple of 32
+  int cluster = 1;          // blocks that share a row; above 1 only on compute capability 9.0 and later
+  size_t shared_bytes = 0;  // dynamic shared memory per block
+};
+
+}  // namespace lpreg::cuda

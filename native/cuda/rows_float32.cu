@@ -1,0 +1,17 @@
+// The row kernels for float32 logits.
+#include "row_kernels.cuh"
+#include "rows_of_dtype.h"
+
+namespace lpreg::cuda {
+
+int launch_states_float32(const LaunchShape& shape, const StatesArguments& arguments, void* stream) {
+  return launch_states_of<float>(shape, arguments, stream);
+}
+int launch_fused_float32(const LaunchShape& shape, const FusedArguments& arguments, void* stream) {
+  return launch_fused_of<float>(shape, arguments, stream);
+}
+int launch_gradient_float32(const LaunchShape& shape, const GradientArguments& arguments, void* stream) {
+  return launch_gradient_of<float>(shape, arguments, stream);
+}
+
+}  // namespace lpreg::cuda

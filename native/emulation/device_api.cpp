@@ -1,0 +1,110 @@
+// cuda/device_api.h on the emulated device.
+#include "../cuda/device_api.h"
+
+#include <cstring>
+#include <vector>
+
+#include "config.h"
+#include "device_memory.h"
+#include "launch.h"
+
+namespace lpreg::cuda {
+namespace {
+
+using emulation::config;
+
+// The error that was asked for, on the call that was asked for; else the error of an absent device.
+int refusal(const char* call) {
+  if (config().device.absence != nullptr) return emulation::kErrorNoDevice;
+  emulation::InjectedFailure& failure = config().failure;
+  if (failure.call != call || --failure.countdown != 0) return 0;
+  return failure.error;
+}
+
+}  // namespace
+
+const char* unusable_reason() { return config().device.absence; }
+
+int current_device(int* device) {
+  *device = 0;
+  return refusal("current_device");
+}
+
+int set_device(int device) { return device == 0 ? refusal("set_device") : 101; }
+
+int device_facts(int, DeviceFacts* facts) {
+  const emulation::Device& device = config().device;
+  facts->compute_capability = device.compute_capability;
+  facts->multiprocessors = device.multiprocessors;
+  facts->shared_per_block = static_cast<int64_t>(device.shared_per_block);
+  facts->l2_bytes = static_cast<int64_t>(device.l2_bytes);
+  facts->forced_threads = config().threads;
+  facts->forced_cluster = config().cluster;
+  return refusal("device_facts");
+}
+
+int allocate(void** memory, size_t bytes) {
+  *memory = nullptr;
+  if (const int error = refusal("allocate")) return error;
+  *memory = emulation::allocate_device(bytes);
+  return *memory == nullptr && bytes > 0 ? emulation::kErrorMemoryAllocation : 0;
+}
+
+void release(void* memory) {
+  emulation::run_queued();
+  emulation::free_device(memory);
+}
+
+int set_zero(void* memory, size_t bytes, void* stream) {
+  if (const int error = refusal("set_zero")) return error;
+  return emulation::enqueue(stream, [memory, bytes] {
+    const emulation::DeviceAccess access;
+    std::memset(memory, 0, bytes);
+  });
+}
+
+// To pageable memory: the copy is complete when the call returns.
+int copy_to_host(void* host, const void* device, size_t bytes, void* stream) {
+  if (const int error = refusal("copy_to_host")) return error;
+  if (const int error = synchronize(stream)) return error;
+  const emulation::DeviceAccess access;
+  std::memcpy(host, device, bytes);
+  return 0;
+}
+
+// From pageable memory: the source may change when the call returns, the copy may not have happened yet.
+int copy_to_device(void* device, const void* host, size_t bytes, void* stream) {
+  if (const int error = refusal("copy_to_device")) return error;
+  const auto* begin = static_cast<const char*>(host);
+  return emulation::enqueue(stream, [device, staged = std::vector<char>(begin, begin + bytes)] {
+    const emulation::DeviceAccess access;
+    std::memcpy(device, staged.data(), staged.size());
+  });
+}
+
+int synchronize(void*) {
+  if (const int error = refusal("synchronize")) return error;
+  return emulation::run_queued();
+}
+
+const char* error_text(int code) {
+  switch (code) {
+    case emulation::kErrorMemoryAllocation:
+      return "out of memory";
+    case emulation::kErrorInvalidConfiguration:
+      return "invalid configuration argument";
+    case emulation::kErrorInvalidFunction:
+      return "a kernel has no PTX translation";
+    case emulation::kErrorNoDevice:
+      return "no CUDA-capable device is detected";
+    case emulation::kErrorLaunchFailure:
+      return "unspecified launch failure";
+    default:
+      return "an error of the emulated device";
+  }
+}
+
+bool is_out_of_memory(int code) { return code == emulation::kErrorMemoryAllocation; }
+bool is_sticky(int code) { return code == 700 || (code >= 702 && code <= 719 && code != 704 && code != 705); }
+
+}  // namespace lpreg::cuda

@@ -1,0 +1,34 @@
+// The emulated device's memory: allocations between inaccessible pages, with the traffic of kernels counted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lpreg::emulation {
+
+struct Traffic {
+  uint64_t bytes_read = 0, bytes_written = 0;  // by elements and packs of kernels
+};
+
+void* allocate_device(size_t bytes);  // null: out of memory. 256-byte aligned, poisoned with 0xff
+bool free_device(void* memory);       // false: not the base of an allocation
+
+// Counted since the last reset, of the allocation that holds `address`, and of all memory that is no
+// allocation of the device and not shared memory (null).
+Traffic traffic_of(const void* address);
+Traffic shared_traffic();
+void reset_traffic();
+
+// Called by every element and pack access of a kernel: alignment, bounds, traffic.
+void check_access(const void* address, size_t bytes, bool writes);
+
+// While one lives, device memory can be reached; outside of all of them only where `guard` is off.
+class DeviceAccess {
+ public:
+  DeviceAccess();
+  ~DeviceAccess();
+  DeviceAccess(const DeviceAccess&) = delete;
+  DeviceAccess& operator=(const DeviceAccess&) = delete;
+};
+
+}  // namespace lpreg::emulation

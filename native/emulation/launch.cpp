@@ -1,0 +1,81 @@
+#include "launch.h"
+
+#include <cstdio>
+#include <deque>
+#include <map>
+#include <mutex>
+
+#include "config.h"
+#include "device_memory.h"
+
+namespace lpreg::emulation {
+namespace {
+
+std::recursive_mutex mutex;  // one operating-system thread at a time is the device
+std::map<void*, std::deque<std::function<void()>>> streams;
+Report failure;
+
+// Filled before main() by translated files, hence a function's own.
+std::map<const void*, TranslatedKernel>& translations() {
+  static std::map<const void*, TranslatedKernel> all;
+  return all;
+}
+
+void run_stream(std::deque<std::function<void()>>* queue) {
+  while (!queue->empty()) {
+    const std::function<void()> run = std::move(queue->front());
+    queue->pop_front();
+    if (failure.ok()) run();
+  }
+}
+
+void call_kernel(const void* kernel) { (*static_cast<const std::function<void()>*>(kernel))(); }
+
+void run_grid(const cuda::LaunchShape& shape, const std::function<void()>& kernel) {
+  const DeviceAccess access;
+  const LaunchShape grid_shape{dim3(static_cast<unsigned>(shape.blocks)),
+                               dim3(static_cast<unsigned>(shape.threads)),
+                               static_cast<unsigned>(shape.cluster), shape.shared_bytes};
+  const Report report = execute(grid_shape, call_kernel, &kernel);
+  if (report.ok()) return;
+  failure = report;
+  std::fprintf(stderr, "lpreg emulation: %s: %s\n", report.kind.c_str(), report.message.c_str());
+}
+
+}  // namespace
+
+const Report& failed_grid() { return failure; }
+void clear_failure() { failure = Report(); }
+
+void use_translations(const std::vector<Translation>& added) {
+  for (const Translation& translation : added) translations()[translation.kernel] = translation.translated;
+}
+
+TranslatedKernel translation_of(const void* kernel) {
+  const auto found = translations().find(kernel);
+  return found == translations().end() ? nullptr : found->second;
+}
+
+bool translations_in_use() { return !translations().empty(); }
+
+int run_queued() {
+  const std::lock_guard<std::recursive_mutex> lock(mutex);
+  for (auto& stream : streams) run_stream(&stream.second);
+  return failure.ok() ? 0 : kErrorLaunchFailure;
+}
+
+int enqueue(void* stream, std::function<void()> run) {
+  const std::lock_guard<std::recursive_mutex> lock(mutex);
+  if (!failure.ok()) return kErrorLaunchFailure;
+  streams[stream].push_back(std::move(run));
+  return config().lazy_streams ? 0 : run_queued();
+}
+
+int enqueue_grid(void* stream, const cuda::LaunchShape& shape, std::function<void()> kernel) {
+  if (shape.blocks < 1 || shape.blocks > 0x7fffffff || shape.threads < 1 || shape.threads > 1024) {
+    return kErrorInvalidConfiguration;
+  }
+  return enqueue(stream, [shape, kernel = std::move(kernel)] { run_grid(shape, kernel); });
+}
+
+}  // namespace lpreg::emulation

@@ -1,0 +1,98 @@
+// Barriers and warp operations. Arrival is counted over the threads that still live, as the hardware does.
+#include "grid.h"
+
+namespace lpreg::emulation {
+namespace {
+
+constexpr unsigned kAllLanes = 0xffffffffu;
+
+void release_block(Block* block) {
+  if (block->alive == 0 || block->arrived != block->alive) return;
+  block->arrived = 0;
+  block->barrier_place = nullptr;
+  ++block->generation;
+}
+
+void release_cluster() {
+  Cluster& cluster = grid.cluster;
+  if (cluster.alive == 0 || cluster.arrived != cluster.alive) return;
+  cluster.arrived = 0;
+  ++cluster.generation;
+}
+
+// All 32 lanes of a warp have to arrive; one that has ended or does not exist never will.
+void release_warp(Warp* warp) {
+  if (warp->arrived == 0) return;
+  if (warp->alive != kAllLanes)
+    violation("absent-lane", "a shuffle waits for a lane that has ended or does not exist");
+  if (warp->arrived != kAllLanes) return;
+  warp->arrived = 0;
+  ++warp->generation;
+}
+
+}  // namespace
+
+void block_barrier(const char* where) {
+  Block* block = grid.running->block;
+  release(&block->arrived);
+  if (block->barrier_place != nullptr && where != nullptr && block->barrier_place != where) {
+    violation("barrier-divergence",
+              std::string("threads of one block wait at ") + block->barrier_place + " and at " + where);
+  }
+  block->barrier_place = where;
+  const uint64_t generation = block->generation;
+  ++block->arrived;
+  release_block(block);
+  wait_for(block->generation, generation);
+  acquire(&block->arrived);
+}
+
+void cluster_arrive() {
+  Thread* thread = grid.running;
+  if (thread->cluster_arrived) violation("barrier-divergence", "a thread arrives twice at a cluster barrier");
+  release(&grid.cluster.arrived);
+  thread->cluster_arrived = true;
+  thread->awaited_value = grid.cluster.generation;
+  ++grid.cluster.arrived;
+  release_cluster();
+}
+
+void cluster_wait() {
+  Thread* thread = grid.running;
+  if (!thread->cluster_arrived)
+    violation("barrier-divergence", "a thread waits at a cluster barrier without arriving");
+  thread->cluster_arrived = false;
+  wait_for(grid.cluster.generation, thread->awaited_value);
+  acquire(&grid.cluster.arrived);
+}
+
+uint64_t warp_shuffle(uint64_t value, unsigned source) {
+  Thread* thread = grid.running;
+  Warp* warp = thread->warp;
+  const uint64_t generation = warp->generation;
+  uint64_t* values = warp->values[generation & 1];  // two, as a lane may be one shuffle ahead of another
+  values[thread->place.lane] = value;
+  warp->arrived |= 1u << thread->place.lane;
+  release_warp(warp);
+  wait_for(warp->generation, generation);
+  return values[source];
+}
+
+void thread_ended(Thread* thread) {
+  Block* block = thread->block;
+  Warp* warp = thread->warp;
+  Cluster& cluster = grid.cluster;
+  if (thread->cluster_arrived) --cluster.arrived;
+  --block->alive;
+  --cluster.alive;
+  warp->alive &= ~(1u << thread->place.lane);
+  if (block->alive == 0 && block->last_remote_access == cluster.generation + 1) {
+    violation("cluster-early-exit",
+              "a CTA ended with no cluster barrier after another CTA's access to its shared memory");
+  }
+  release_warp(warp);
+  release_block(block);
+  release_cluster();
+}
+
+}  // namespace lpreg::emulation

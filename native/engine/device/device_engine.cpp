@@ -1,0 +1,186 @@
+// The operations of device_engine.h over CUDA: checks that need no value of a tensor, then passes on the
+// caller's stream. Nothing here waits for the device but synchronize().
+#include "../device_engine.h"
+
+#include "device_guard.h"
+#include "device_loss.h"
+
+namespace lpreg {
+namespace {
+
+constexpr lpreg_scalar kNoScalar{LPREG_ABSENT, 0, nullptr};
+
+class CudaEngine : public DeviceEngine {
+ public:
+  explicit CudaEngine(int device) : device_(device) {
+    check_device(cuda::device_facts(device, &facts_));
+    const DeviceGuard guard(device_);
+    void* memory = nullptr;
+    check_device(cuda::allocate(&memory, sizeof(cuda::StatusWord)));
+    status_ = static_cast<cuda::StatusWord*>(memory);
+    check_device(reset_status(nullptr));
+    check_device(cuda::synchronize(nullptr));
+  }
+  ~CudaEngine() override { cuda::release(status_); }
+
+  int device() const override { return device_; }
+
+  void synchronize(void* stream) override {
+    const DeviceGuard guard(device_);
+    cuda::StatusWord found{};
+    check_device(cuda::copy_to_host(&found, status_, sizeof found, stream));
+    check_device(cuda::synchronize(stream));
+    if (found.first == cuda::kNothingFound) return;
+    check_device(reset_status(stream));
+    throw_finding(found);
+  }
+
+  size_t workspace_size(const lpreg_loss_options& options, const lpreg_batch& batch) override {
+    check_loss_options(options);
+    check_layout(batch, Memory::kDevice);
+    DeviceWorkspace workspace{};
+    return lay_out(nullptr, batch.rows, batch.sequences, has_proxy_states(options), &workspace);
+  }
+
+  void loss_forward(const LossCall& call, const lpreg_token_outputs* outputs,
+                    lpreg_loss_result* result) override {
+    check_loss_call(call, true);
+    const DeviceGuard guard(device_);
+    const DeviceStream on = stream_of(call.call);
+    DeviceLossRun run(on, call, outputs, result);
+    run.check_inputs(kNoScalar);
+    run.forward();
+  }
+
+  void loss_backward(const LossCall& call, const lpreg_scalar& grad_output,
+                     const lpreg_matrix& gradient) override {
+    check_loss_call(call, false);
+    check_gradient(call.batch, gradient);
+    check_grad_output(grad_output, Memory::kDevice);
+    const DeviceGuard guard(device_);
+    const DeviceStream on = stream_of(call.call);
+    DeviceLossRun run(on, call, nullptr, nullptr);
+    cuda::InputArguments inputs = input_arguments(on, call.batch);
+    inputs.grad_output = grad_output;
+    inputs.checks_actions = true;
+    check_device(cuda::launch_check_inputs(inputs, on.stream));
+    const auto* mark = static_cast<const cuda::WorkspaceMark*>(call.workspace);
+    check_device(cuda::launch_check_mark(mark, call.batch.rows, status_, on.stream));
+    run.backward(grad_output, gradient, nullptr);
+  }
+
+  void loss_forward_backward(const LossCall& call, const lpreg_scalar& grad_output,
+                             const lpreg_matrix& gradient, const lpreg_token_outputs* outputs,
+                             lpreg_loss_result* result) override {
+    check_loss_call(call, true);
+    check_gradient(call.batch, gradient);
+    check_grad_output(grad_output, Memory::kDevice);
+    const DeviceGuard guard(device_);
+    const DeviceStream on = stream_of(call.call);
+    DeviceLossRun run(on, call, outputs, result);
+    run.check_inputs(grad_output);
+    if (run.is_fusable(gradient)) {
+      run.single_pass(grad_output, gradient);
+    } else {
+      run.forward();
+      run.backward(grad_output, gradient, nullptr);
+    }
+  }
+
+  void objective(const LossCall& call, const lpreg_token_outputs& tokens, const lpreg_token_outputs* outputs,
+                 lpreg_loss_result* result) override {
+    check_loss_options(call.options);
+    check_layout(call.batch, Memory::kDevice);
+    check_objective_pointers(call.options, call.batch, Memory::kDevice);
+    if (call.batch.rows > 0) check_tokens(call.options, tokens);
+    const DeviceGuard guard(device_);
+    const DeviceStream on = stream_of(call.call);
+    DeviceLossRun(on, call, outputs, result).from_arrays(tokens);
+  }
+
+  void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* states,
+                   lpreg_row_state* proxy_states, const lpreg_token_outputs* outputs) override {
+    check_row_call(call, states, proxy_states);
+    if (call.batch.rows == 0) return;
+    const DeviceGuard guard(device_);
+    const DeviceStream on = stream_of(call.call);
+    const bool reports = non_finite == LPREG_NON_FINITE_ERROR;
+    const bool wants_kl = outputs != nullptr && outputs->kl != nullptr;
+    check_row_values(on, call, {nullptr, nullptr, nullptr});
+    run_statistics(on, call.options, call.batch, {wants_kl, false}, reports, states, proxy_states);
+    if (outputs == nullptr) return;
+    cuda::TokenArguments arguments{};
+    arguments.pass = cuda::row_pass(call.batch, call.options, status_);
+    arguments.states = states;
+    arguments.outputs = *outputs;
+    arguments.report_kl = reports && wants_kl;
+    check_device(cuda::launch_write_statistics(arguments, on.stream));
+  }
+
+  void token_stats_backward(const RowCall& call, const lpreg_row_state* states,
+                            const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
+                            const lpreg_matrix& gradient) override {
+    check_row_call(call, states, proxy_states);
+    check_gradient(call.batch, gradient);
+    check_cotangent_pointers(call, cotangents);
+    if (call.batch.rows == 0) return;
+    const DeviceGuard guard(device_);
+    const DeviceStream on = stream_of(call.call);
+    check_row_values(on, call, cotangents);
+    run_gradient(on, call.options, call.batch, {states, proxy_states, cotangents, kNoScalar, nullptr},
+                 gradient);
+  }
+
+ private:
+  DeviceStream stream_of(const lpreg_call* call) const {
+    return {facts_, status_, call == nullptr ? nullptr : call->stream};
+  }
+
+  int reset_status(void* stream) {
+    static constexpr cuda::StatusWord kClean{cuda::kNothingFound, 0};
+    return cuda::copy_to_device(status_, &kClean, sizeof kClean, stream);
+  }
+
+  static void check_loss_call(const LossCall& call, bool with_objective) {
+    check_loss_options(call.options);
+    check_layout(call.batch, Memory::kDevice);
+    check_row_pointers(call.options.row, call.batch, true);
+    if (with_objective) check_objective_pointers(call.options, call.batch, Memory::kDevice);
+  }
+
+  static void check_row_call(const RowCall& call, const lpreg_row_state* states,
+                             const lpreg_row_state* proxy_states) {
+    check_row_stats_options(call.options);
+    check_layout(call.batch, Memory::kDevice);
+    check_row_pointers(call.options, call.batch, false);
+    check_row_states(call, states, proxy_states);
+  }
+
+  static void check_row_values(const DeviceStream& on, const RowCall& call, const RowCotangents& cotangents) {
+    cuda::InputArguments inputs = input_arguments(on, call.batch);
+    inputs.checks_actions = true;
+    inputs.cotangent_log_prob = cotangents.log_prob;
+    inputs.cotangent_entropy = cotangents.entropy;
+    inputs.cotangent_kl = cotangents.kl;
+    check_device(cuda::launch_check_inputs(inputs, on.stream));
+  }
+
+  int device_;
+  cuda::DeviceFacts facts_{};
+  cuda::StatusWord* status_ = nullptr;
+};
+
+}  // namespace
+
+const char* device_reason() {
+  const char* reason = cuda::unusable_reason();
+  return reason == nullptr ? "" : reason;
+}
+
+std::unique_ptr<DeviceEngine> make_device_engine(int device) {
+  const char* reason = cuda::unusable_reason();
+  if (reason != nullptr) throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "backend", -1, reason};
+  return std::make_unique<CudaEngine>(device);
+}
+
+}  // namespace lpreg

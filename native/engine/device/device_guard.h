@@ -1,0 +1,27 @@
+// Makes a device current for the length of a call, and the caller's again afterwards.
+#pragma once
+
+#include "device_errors.h"
+
+namespace lpreg {
+
+class DeviceGuard {
+ public:
+  explicit DeviceGuard(int device) {
+    check_device(cuda::current_device(&previous_));
+    if (previous_ == device) return;
+    check_device(cuda::set_device(device));
+    changed_ = true;
+  }
+  ~DeviceGuard() {
+    if (changed_) cuda::set_device(previous_);
+  }
+  DeviceGuard(const DeviceGuard&) = delete;
+  DeviceGuard& operator=(const DeviceGuard&) = delete;
+
+ private:
+  int previous_ = 0;
+  bool changed_ = false;
+};
+
+}  // namespace lpreg

@@ -1,0 +1,55 @@
+// The passes of one call over device memory, in stream order; each only starts work.
+#pragma once
+
+#include "../../cuda/objective.h"
+#include "../../cuda/rows.h"
+#include "../loss.h"
+#include "../token_stats.h"
+#include "device_errors.h"
+
+namespace lpreg {
+
+struct DeviceStream {
+  const cuda::DeviceFacts& facts;
+  cuda::StatusWord* status;
+  void* stream;
+};
+
+// Snapshot struct of a batch by value; zeros where there is none.
+inline lpreg_snapshot snapshot_of(const lpreg_batch& batch) {
+  return batch.proxy_snapshot == nullptr ? lpreg_snapshot{} : *batch.proxy_snapshot;
+}
+
+inline cuda::InputArguments input_arguments(const DeviceStream& on, const lpreg_batch& batch) {
+  cuda::InputArguments arguments{};
+  arguments.batch = batch;
+  arguments.snapshot = snapshot_of(batch);
+  arguments.status = on.status;
+  return arguments;
+}
+
+// Which rows need KL(q||p) to a proxy of another policy.
+struct KlWanted {
+  bool everywhere, where_negative;
+};
+
+// States of all rows with their proxy, from wherever the options say.
+void run_statistics(const DeviceStream& on, const lpreg_row_options& options, const lpreg_batch& batch,
+                    KlWanted kl, bool report_non_finite, lpreg_row_state* states,
+                    lpreg_row_state* proxy_states);
+
+// The pass over the current rows of a call.
+cuda::RowPass current_pass(const DeviceStream& on, const lpreg_row_options& options,
+                           const lpreg_batch& batch);
+
+struct GradientInputs {
+  const lpreg_row_state* states;
+  const lpreg_row_state* proxy_states;
+  RowCotangents coefficients;
+  lpreg_scalar grad_output;
+  const uint8_t* only;
+};
+void run_gradient(const DeviceStream& on, const lpreg_row_options& options, const lpreg_batch& batch,
+                  const GradientInputs& inputs, const lpreg_matrix& gradient);
+
+}  // namespace lpreg

@@ -1,0 +1,42 @@
+// What a CUDA context runs its calls on: the same operations as the CPU's functions, over device memory.
+#pragma once
+
+#include <memory>
+
+#include "loss.h"
+#include "token_stats.h"
+
+namespace lpreg {
+
+class DeviceEngine {
+ public:
+  virtual ~DeviceEngine() = default;
+
+  virtual int device() const = 0;
+  // Waits for the stream; throws the kernels' first finding.
+  virtual void synchronize(void* stream) = 0;
+
+  virtual size_t workspace_size(const lpreg_loss_options& options, const lpreg_batch& batch) = 0;
+  virtual void loss_forward(const LossCall& call, const lpreg_token_outputs* outputs,
+                            lpreg_loss_result* result) = 0;
+  virtual void loss_backward(const LossCall& call, const lpreg_scalar& grad_output,
+                             const lpreg_matrix& gradient) = 0;
+  virtual void loss_forward_backward(const LossCall& call, const lpreg_scalar& grad_output,
+                                     const lpreg_matrix& gradient, const lpreg_token_outputs* outputs,
+                                     lpreg_loss_result* result) = 0;
+  virtual void objective(const LossCall& call, const lpreg_token_outputs& tokens,
+                         const lpreg_token_outputs* outputs, lpreg_loss_result* result) = 0;
+  virtual void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* states,
+                           lpreg_row_state* proxy_states, const lpreg_token_outputs* outputs) = 0;
+  virtual void token_stats_backward(const RowCall& call, const lpreg_row_state* states,
+                                    const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
+                                    const lpreg_matrix& gradient) = 0;
+};
+
+// Why no device can be used; "" when one can. The text lives as long as the process.
+const char* device_reason();
+
+// Throws LPREG_ERR_BACKEND_UNAVAILABLE with that reason.
+std::unique_ptr<DeviceEngine> make_device_engine(int device);
+
+}  // namespace lpreg

@@ -1,0 +1,14 @@
+// Random batches that need no reference values: for comparing two back ends.
+#pragma once
+
+#include <cstdint>
+
+#include "batch_case.h"
+
+namespace lpreg::golden {
+
+// The same case for the same seed. Objectives, options, proxies, dtypes, row strides, packing and ties all
+// vary.
+BatchCase random_case(uint64_t seed);
+
+}  // namespace lpreg::golden
