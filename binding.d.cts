@@ -1,2 +1,0 @@
-declare const addon: unknown;
-export = addon;
