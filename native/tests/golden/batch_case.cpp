@@ -149,6 +149,8 @@ BatchCase read_batch_case(const std::string& path, const std::string& logits_nam
   batch.sequences = logits->shape[0];
   batch.tokens = logits->shape[1];
   batch.vocab = logits->shape[2];
+  const FileTensor* advantages = batch.file.find("advantages");
+  batch.advantages_per_sequence = advantages != nullptr && advantages->shape.size() == 1;
   return batch;
 }
 

@@ -19,6 +19,7 @@ struct BatchCase {
   int64_t row_stride = 0;            // elements between rows of the logits; 0: vocab
   std::string gradient_dtype;        // empty: the logits'
   std::vector<int64_t> cu_seq_lens;  // packed rows; empty: padded
+  bool advantages_per_sequence = false;
 
   int64_t rows() const { return cu_seq_lens.empty() ? sequences * tokens : cu_seq_lens.back(); }
   int64_t stride() const { return row_stride == 0 ? vocab : row_stride; }

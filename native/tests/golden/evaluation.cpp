@@ -110,7 +110,7 @@ class Run {
     batch_.mask = static_cast<uint8_t*>(upload("mask"));
     batch_.old_log_probs = static_cast<float*>(upload("old_logp"));
     batch_.advantages = static_cast<float*>(upload("advantages"));
-    batch_.advantages_per_sequence = source_.file.tensors.at("advantages").shape.size() == 1;
+    batch_.advantages_per_sequence = source_.advantages_per_sequence;
     batch_.rollout_weights = static_cast<float*>(upload("rollout_weights"));
     if (options.reference_coef != 0) batch_.ref_log_probs = static_cast<float*>(upload("ref_logp"));
     if (options.objective == LPREG_CLIP_COV) batch_.chosen = static_cast<uint8_t*>(upload("chosen"));

@@ -157,8 +157,13 @@ class Draw {
 
   template <class T, class Make>
   void add_tensor(const char* name, const char* dtype, const Make& make) {
-    FileTensor tensor{dtype, {batch_.rows()}, {}};
-    for (int64_t row = 0; row < batch_.rows(); ++row) append(&tensor, static_cast<T>(make(row)));
+    add_tensor<T>(name, dtype, batch_.rows(), make);
+  }
+
+  template <class T, class Make>
+  void add_tensor(const char* name, const char* dtype, int64_t count, const Make& make) {
+    FileTensor tensor{dtype, {count}, {}};
+    for (int64_t i = 0; i < count; ++i) append(&tensor, static_cast<T>(make(i)));
     batch_.file.tensors[name] = std::move(tensor);
   }
 
@@ -183,7 +188,9 @@ class Draw {
     add_tensor<int32_t>("actions", "I32", [&](int64_t row) { return actions[static_cast<size_t>(row)]; });
     add_tensor<uint8_t>("mask", "U8", [&](int64_t) { return by_covariance_ || chance(0.8); });
     add_tensor<float>("old_logp", "F32", [&](int64_t) { return -std::fabs(2 * normal()) - 0.1; });
-    add_tensor<float>("advantages", "F32", [&](int64_t) { return normal(); });
+    batch_.advantages_per_sequence = chance(0.3);
+    const int64_t advantages = batch_.advantages_per_sequence ? batch_.sequences : batch_.rows();
+    add_tensor<float>("advantages", "F32", advantages, [&](int64_t) { return normal(); });
     if (chance(0.3)) add_tensor<float>("rollout_weights", "F32", [&](int64_t) { return uniform(0.5, 2); });
     if (batch_.options.reference_coef != 0) {
       add_tensor<float>("ref_logp", "F32", [&](int64_t) { return -std::fabs(2 * normal()) - 0.1; });
