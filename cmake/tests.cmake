@@ -18,8 +18,15 @@ foreach(test_source IN LISTS test_sources)
   # Release builds define NDEBUG, which would empty every assert of a test.
   target_compile_options(${name} PRIVATE -UNDEBUG -ffp-contract=off)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
 endforeach()
+
+# Random batches through the function table, with a failing allocator under the library.
+set(fault_sources failing_allocator.cpp)
+list(TRANSFORM fault_sources PREPEND "${PROJECT_SOURCE_DIR}/native/tests/faults/")
+set(case_sources batch_case.cpp evaluation.cpp host_tensor_memory.cpp json.cpp random_case.cpp safetensors.cpp)
+list(TRANSFORM case_sources PREPEND "${PROJECT_SOURCE_DIR}/native/tests/golden/")
+target_sources(allocation_failure_test PRIVATE ${fault_sources} ${case_sources})
 
 # The plan of the CUDA launches needs neither nvcc nor a device.
 target_sources(launch_plan_test PRIVATE "${PROJECT_SOURCE_DIR}/native/cuda/plan.cpp")
