@@ -44,9 +44,14 @@ target_compile_options(lpreg_emulated_objects PRIVATE -Wno-unknown-pragmas)
 set(emulated_library lpreg_objects lpreg_emulated_objects lpreg_emulation lpreg_emulated_kernel_options)
 add_golden_programs(_emulated "${emulated_library}" 1)
 
+# The same behind the one exported symbol: what a loader opens in place of liblpreg.so, to test `cuda` without a device.
 add_library(lpreg_emulated SHARED)
 target_link_libraries(lpreg_emulated PRIVATE ${emulated_library})
 export_only(lpreg_emulated "${PROJECT_SOURCE_DIR}/cmake/lpreg.map")
+target_link_options(lpreg_emulated PRIVATE -Wl,-z,nodelete)  # its handler of memory faults stays installed
+if(NOT LPREG_SANITIZE AND NOT LPREG_EMULATION_RACES)
+  target_link_options(lpreg_emulated PRIVATE -Wl,--no-undefined)
+endif()
 
 include(cmake/planted-bugs.cmake)
 
@@ -76,6 +81,11 @@ add_executable(device_status_test "${PROJECT_SOURCE_DIR}/native/tests/device/sta
 target_link_libraries(device_status_test PRIVATE ${emulated_library})
 target_compile_options(device_status_test PRIVATE -UNDEBUG)
 add_test(NAME status.emulated COMMAND device_status_test)
+add_executable(emulated_library_test "${PROJECT_SOURCE_DIR}/native/emulation/tests/library_test.cpp")
+target_include_directories(emulated_library_test PRIVATE "${PROJECT_SOURCE_DIR}/native")
+target_link_libraries(emulated_library_test PRIVATE lpreg_options ${CMAKE_DL_LIBS})
+target_compile_options(emulated_library_test PRIVATE -UNDEBUG)
+add_test(NAME library.emulated COMMAND emulated_library_test $<TARGET_FILE:lpreg_emulated>)
 add_test(NAME parity.emulated COMMAND lpreg_parity_emulated 1 400)
 set_tests_properties(parity.emulated PROPERTIES TIMEOUT 300 ENVIRONMENT "LPREG_EMULATION=${strict}")
 add_emulated_golden_test(planned lpreg_golden_emulated 200000 lazy=1)

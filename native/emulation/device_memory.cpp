@@ -28,7 +28,8 @@ struct Allocation {
   Traffic traffic;
 };
 
-std::map<char*, Allocation> allocations;  // by base
+// Never destroyed: a process may end while another of its threads is the device.
+auto& allocations = *new std::map<char*, Allocation>;  // by base
 std::map<char*, Allocation>::iterator last_hit = allocations.end();
 size_t allocated = 0;
 Traffic other, shared;
@@ -96,8 +97,14 @@ void mark_padding([[maybe_unused]] const Allocation& allocation, [[maybe_unused]
 
 }  // namespace
 
+std::recursive_mutex& device_mutex() {
+  static auto& mutex = *new std::recursive_mutex;
+  return mutex;
+}
+
 // The end of the allocation lies as near to the inaccessible page behind it as the alignment allows.
 void* allocate_device(size_t bytes) {
+  const std::lock_guard<std::recursive_mutex> lock(device_mutex());
   if (bytes == 0 || bytes > config().device.memory_bytes - allocated) return nullptr;
   watch_faults();
   const size_t inner = (bytes + kAlignment + kPage - 1) / kPage * kPage;
@@ -116,6 +123,7 @@ void* allocate_device(size_t bytes) {
 }
 
 bool free_device(void* memory) {
+  const std::lock_guard<std::recursive_mutex> lock(device_mutex());
   const auto found = allocations.find(static_cast<char*>(memory));
   if (found == allocations.end()) return false;
   mark_padding(found->second, found->first, false);
@@ -127,6 +135,7 @@ bool free_device(void* memory) {
 }
 
 Traffic traffic_of(const void* address) {
+  const std::lock_guard<std::recursive_mutex> lock(device_mutex());
   if (address == nullptr) return other;
   const Allocation* allocation = holder(static_cast<const char*>(address));
   return allocation == nullptr ? Traffic() : allocation->traffic;
@@ -135,6 +144,7 @@ Traffic traffic_of(const void* address) {
 Traffic shared_traffic() { return shared; }
 
 void reset_traffic() {
+  const std::lock_guard<std::recursive_mutex> lock(device_mutex());
   other = shared = Traffic();
   for (auto& entry : allocations) entry.second.traffic = Traffic();
 }

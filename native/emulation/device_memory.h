@@ -1,10 +1,15 @@
 // The emulated device's memory: allocations between inaccessible pages, with the traffic of kernels counted.
+// Any thread may call.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 
 namespace lpreg::emulation {
+
+// One operating-system thread at a time is the device: who runs its work or reaches its memory holds this.
+std::recursive_mutex& device_mutex();
 
 struct Traffic {
   uint64_t bytes_read = 0, bytes_written = 0;  // by elements and packs of kernels
@@ -22,13 +27,16 @@ void reset_traffic();
 // Called by every element and pack access of a kernel: alignment, bounds, traffic.
 void check_access(const void* address, size_t bytes, bool writes);
 
-// While one lives, device memory can be reached; outside of all of them only where `guard` is off.
+// While one lives, its thread can reach device memory; outside of all of them only where `guard` is off.
 class DeviceAccess {
  public:
   DeviceAccess();
   ~DeviceAccess();
   DeviceAccess(const DeviceAccess&) = delete;
   DeviceAccess& operator=(const DeviceAccess&) = delete;
+
+ private:
+  const std::lock_guard<std::recursive_mutex> lock_{device_mutex()};
 };
 
 }  // namespace lpreg::emulation

@@ -60,7 +60,7 @@ struct Grid {
   size_t shared_bytes;
   Thread* running;
 };
-extern Grid grid;
+extern Grid& grid;
 
 // Gives way until *generation differs from `value`.
 void wait_for(const uint64_t& generation, uint64_t value);

@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <deque>
 #include <map>
-#include <mutex>
 
 #include "config.h"
 #include "device_memory.h"
@@ -11,8 +10,8 @@
 namespace lpreg::emulation {
 namespace {
 
-std::recursive_mutex mutex;  // one operating-system thread at a time is the device
-std::map<void*, std::deque<std::function<void()>>> streams;
+// Never destroyed: a process may end while another of its threads is the device.
+auto& streams = *new std::map<void*, std::deque<std::function<void()>>>;
 Report failure;
 
 // Filled before main() by translated files, hence a function's own.
@@ -59,13 +58,13 @@ TranslatedKernel translation_of(const void* kernel) {
 bool translations_in_use() { return !translations().empty(); }
 
 int run_queued() {
-  const std::lock_guard<std::recursive_mutex> lock(mutex);
+  const std::lock_guard<std::recursive_mutex> lock(device_mutex());
   for (auto& stream : streams) run_stream(&stream.second);
   return failure.ok() ? 0 : kErrorLaunchFailure;
 }
 
 int enqueue(void* stream, std::function<void()> run) {
-  const std::lock_guard<std::recursive_mutex> lock(mutex);
+  const std::lock_guard<std::recursive_mutex> lock(device_mutex());
   if (!failure.ok()) return kErrorLaunchFailure;
   streams[stream].push_back(std::move(run));
   return config().lazy_streams ? 0 : run_queued();

@@ -8,7 +8,7 @@
 
 namespace lpreg::emulation {
 
-Grid grid;
+Grid& grid = *new Grid;  // never destroyed, as in launch.cpp
 const ThreadPlace* place;
 
 namespace {
@@ -16,7 +16,7 @@ namespace {
 // Apart, so that blocks are ordered after the launch and before its end, but not among themselves.
 char launch_begins, launch_ends;
 
-std::deque<Thread> threads;  // a deque: fibers must not move
+auto& threads = *new std::deque<Thread>;  // a deque: fibers must not move; never destroyed, as in launch.cpp
 std::mt19937_64 random_bits;
 void (*kernel_body)(const void*);
 const void* kernel_argument;

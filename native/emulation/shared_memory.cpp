@@ -17,8 +17,9 @@ namespace {
 constexpr size_t kArenaBytes = 256 * 1024;
 constexpr size_t kRedZone = 32;
 
-std::vector<char*> arenas;  // in use by this launch
-std::vector<char*> spare;
+// Never destroyed, as in launch.cpp.
+auto& arenas = *new std::vector<char*>;  // in use by this launch
+auto& spare = *new std::vector<char*>;
 
 char* take_arena() {
   if (!spare.empty()) {
