@@ -81,7 +81,7 @@ add_executable(device_status_test "${PROJECT_SOURCE_DIR}/native/tests/device/sta
 target_link_libraries(device_status_test PRIVATE ${emulated_library})
 target_compile_options(device_status_test PRIVATE -UNDEBUG)
 add_test(NAME status.emulated COMMAND device_status_test)
-add_executable(emulated_library_test "${PROJECT_SOURCE_DIR}/native/emulation/tests/library_test.cpp")
+add_executable(emulated_library_test "${PROJECT_SOURCE_DIR}/native/tests/emulation/library_test.cpp")
 target_include_directories(emulated_library_test PRIVATE "${PROJECT_SOURCE_DIR}/native")
 target_link_libraries(emulated_library_test PRIVATE lpreg_options ${CMAKE_DL_LIBS})
 target_compile_options(emulated_library_test PRIVATE -UNDEBUG)

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "../../tests/check.h"
+#include "../check.h"
 #include "include/lpreg.h"
 
 namespace {
