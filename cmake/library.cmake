@@ -40,7 +40,7 @@ set_source_files_properties("${PROJECT_SOURCE_DIR}/native/engine/api.cpp" PROPER
   COMPILE_DEFINITIONS "LPREG_VERSION=\"${package_version}\"")
 
 # Whatever links lpreg_objects links one of these too: the engine over a device, or its absence.
-add_library(lpreg_without_device OBJECT "${device_absent}")
+add_library(lpreg_without_device OBJECT "${device_absent}" "${PROJECT_SOURCE_DIR}/native/cuda/availability.cpp")
 target_include_directories(lpreg_without_device PRIVATE "${PROJECT_SOURCE_DIR}/native")
 target_link_libraries(lpreg_without_device PUBLIC lpreg_options)
 

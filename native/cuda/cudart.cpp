@@ -3,7 +3,6 @@
 #include <cuda_runtime_api.h>
 
 #include <cstdio>
-#include <mutex>
 
 #include "device_api.h"
 #include "probe.h"
@@ -15,51 +14,66 @@ int attribute(cudaDeviceAttr name, int device, int* value) {
   return static_cast<int>(cudaDeviceGetAttribute(value, name, device));
 }
 
-// Written once: the reason with the versions that it is about.
-char reason_text[256];
-
-const char* reason_of(cudaError_t code) {
-  int driver = 0;
-  cudaDriverGetVersion(&driver);
+Absence absence_of(cudaError_t code, int driver_version) {
   switch (code) {
-    case cudaSuccess:
-      return nullptr;
     case cudaErrorInsufficientDriver:
-      if (driver == 0) return "no NVIDIA driver is installed (libcuda.so.1 was not found)";
-      snprintf(reason_text, sizeof reason_text,
-               "the NVIDIA driver is too old: it offers CUDA %d.%d, and this library needs CUDA %d.%d "
-               "(driver R580 or newer)",
-               driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10);
-      return reason_text;
+      return driver_version == 0 ? Absence::kNoDriver : Absence::kOldDriver;
     case cudaErrorNoDevice:
-      return "the NVIDIA driver finds no device";
-    case cudaErrorNoKernelImageForDevice:
-    case cudaErrorInvalidKernelImage:
-      return "this library holds no kernels for the device; build it with the device's CUDAARCHS";
+      return Absence::kNoDevice;
     default:
-      snprintf(reason_text, sizeof reason_text, "CUDA does not start: %s", cudaGetErrorString(code));
-      return reason_text;
+      return Absence::kFailed;
   }
 }
 
-cudaError_t probe() {
-  int devices = 0;
-  const cudaError_t counted = cudaGetDeviceCount(&devices);
-  if (counted != cudaSuccess) return counted;
-  return devices == 0 ? cudaErrorNoDevice : static_cast<cudaError_t>(probe_kernel_image());
+int capability_of(int device, int* capability) {
+  int major = 0;
+  int minor = 0;
+  int code = attribute(cudaDevAttrComputeCapabilityMajor, device, &major);
+  if (code == 0) code = attribute(cudaDevAttrComputeCapabilityMinor, device, &minor);
+  *capability = 10 * major + minor;
+  return code;
+}
+
+// Of the first device when the library has kernels for none.
+int unsupported_capability(int devices) {
+  int first = 0;
+  for (int device = devices - 1; device >= 0; --device) {
+    if (capability_of(device, &first) == 0 && has_kernels_for(first)) return 0;
+  }
+  return first;
 }
 
 }  // namespace
 
-const char* unusable_reason() {
-  static std::once_flag asked;
-  static const char* reason = nullptr;
-  std::call_once(asked, [] {
-    const cudaError_t code = probe();
-    reason = reason_of(code);
-    cudaGetLastError();  // what the probe met is told by the reason, not by the caller's next call
-  });
-  return reason;
+Availability availability() {
+  Availability found;
+  found.runtime_version = CUDART_VERSION;
+  found.architectures = kernel_architectures();
+  cudaDriverGetVersion(&found.driver_version);
+  const cudaError_t counted = cudaGetDeviceCount(&found.devices);
+  if (counted != cudaSuccess) {
+    found.devices = 0;
+    found.absence = absence_of(counted, found.driver_version);
+    found.detail = cudaGetErrorString(counted);
+  } else if (found.devices == 0) {
+    found.absence = Absence::kNoDevice;
+  } else if ((found.compute_capability = unsupported_capability(found.devices)) != 0) {
+    found.absence = Absence::kNoKernels;
+  }
+  cudaGetLastError();  // what the search met is told by the reason, not by the caller's next call
+  return found;
+}
+
+int describe_device(int device, DeviceDescription* description) {
+  cudaDeviceProp properties;
+  const cudaError_t code = cudaGetDeviceProperties(&properties, device);
+  if (code != cudaSuccess) return static_cast<int>(code);
+  *description = {};
+  snprintf(description->name, sizeof description->name, "%s", properties.name);
+  description->memory_bytes = static_cast<int64_t>(properties.totalGlobalMem);
+  description->compute_capability = 10 * properties.major + properties.minor;
+  description->multiprocessors = properties.multiProcessorCount;
+  return 0;
 }
 
 int current_device(int* device) { return static_cast<int>(cudaGetDevice(device)); }
@@ -68,16 +82,12 @@ int set_device(int device) { return static_cast<int>(cudaSetDevice(device)); }
 
 int device_facts(int device, DeviceFacts* facts) {
   *facts = {};
-  int major = 0;
-  int minor = 0;
   int shared = 0;
   int l2 = 0;
-  int code = attribute(cudaDevAttrComputeCapabilityMajor, device, &major);
-  if (code == 0) code = attribute(cudaDevAttrComputeCapabilityMinor, device, &minor);
+  int code = capability_of(device, &facts->compute_capability);
   if (code == 0) code = attribute(cudaDevAttrMultiProcessorCount, device, &facts->multiprocessors);
   if (code == 0) code = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, device, &shared);
   if (code == 0) code = attribute(cudaDevAttrL2CacheSize, device, &l2);
-  facts->compute_capability = 10 * major + minor;
   facts->shared_per_block = shared;
   facts->l2_bytes = l2;
   return code;
@@ -85,7 +95,24 @@ int device_facts(int device, DeviceFacts* facts) {
 
 int allocate(void** memory, size_t bytes) { return static_cast<int>(cudaMalloc(memory, bytes)); }
 
-void release(void* memory) { cudaFree(memory); }
+int release(void* memory) { return static_cast<int>(cudaFree(memory)); }
+
+int device_of_pointer(const void* pointer, int* device) {
+  cudaPointerAttributes attributes{};
+  const cudaError_t code = cudaPointerGetAttributes(&attributes, pointer);
+  const bool on_device = attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+  *device = code == cudaSuccess && on_device ? attributes.device : -1;
+  return static_cast<int>(code);
+}
+
+int create_stream(void** stream) {
+  return static_cast<int>(
+      cudaStreamCreateWithFlags(reinterpret_cast<cudaStream_t*>(stream), cudaStreamNonBlocking));
+}
+
+int destroy_stream(void* stream) {
+  return static_cast<int>(cudaStreamDestroy(static_cast<cudaStream_t>(stream)));
+}
 
 int set_zero(void* memory, size_t bytes, void* stream) {
   return static_cast<int>(cudaMemsetAsync(memory, 0, bytes, static_cast<cudaStream_t>(stream)));
@@ -112,6 +139,10 @@ const char* error_text(int code) {
 }
 
 bool is_out_of_memory(int code) { return code == cudaErrorMemoryAllocation; }
+
+bool is_without_kernels(int code) {
+  return code == cudaErrorNoKernelImageForDevice || code == cudaErrorInvalidKernelImage;
+}
 
 bool is_sticky(int code) {
   switch (code) {

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "availability.h"
+
 namespace lpreg::cuda {
 
 struct DeviceFacts {
@@ -17,21 +19,32 @@ struct DeviceFacts {
   int forced_cluster;  // cluster -1: rows are not staged. For tests; a real device leaves them 0
 };
 
-// Why no device can be used, nullptr when the current one can. Cheap after the first call; a literal or a
-// text that lives as long as the process.
-const char* unusable_reason();
+struct DeviceDescription {
+  char name[256];
+  int64_t memory_bytes;
+  int compute_capability;
+  int multiprocessors;
+};
+
+// Looks for driver and devices without starting CUDA on any of them.
+Availability availability();
+int describe_device(int device, DeviceDescription* description);
 
 int current_device(int* device);
 int set_device(int device);
 int device_facts(int device, DeviceFacts* facts);
+int device_of_pointer(const void* pointer, int* device);  // -1: memory of no device
 int allocate(void** memory, size_t bytes);
-void release(void* memory);
+int release(void* memory);  // waits for the device; nullptr is allowed
+int create_stream(void** stream);
+int destroy_stream(void* stream);
 int set_zero(void* memory, size_t bytes, void* stream);
 int copy_to_host(void* host, const void* device, size_t bytes, void* stream);
 int copy_to_device(void* device, const void* host, size_t bytes, void* stream);  // host memory pageable
 int synchronize(void* stream);
 const char* error_text(int code);
 bool is_out_of_memory(int code);
-bool is_sticky(int code);  // the device context is lost; nothing but a new process helps
+bool is_without_kernels(int code);  // no machine code for the device
+bool is_sticky(int code);           // the device context is lost; nothing but a new process helps
 
 }  // namespace lpreg::cuda

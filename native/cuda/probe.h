@@ -1,9 +1,17 @@
-// Whether the library holds machine code for the current device.
+// Which devices the library holds machine code for.
 #pragma once
+
+#include <string>
 
 namespace lpreg::cuda {
 
-// 0, or the error that the first launch on this device would meet.
+// Compute capabilities that the kernels were compiled for: "75,90".
+std::string kernel_architectures();
+
+// Whether any of them can run on a device of this compute capability, as far as numbers tell.
+bool has_kernels_for(int compute_capability);
+
+// 0, or the error that the first launch on the current device would meet. Starts CUDA on that device.
 int probe_kernel_image();
 
 }  // namespace lpreg::cuda

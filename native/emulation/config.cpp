@@ -9,18 +9,20 @@
 namespace lpreg::emulation {
 namespace {
 
+using cuda::Absence;
+
 constexpr size_t kKiB = 1024;
 constexpr size_t kGiB = kKiB * kKiB * kKiB;
 
-Device h200() { return {nullptr, 90, 132, 50 * kKiB * kKiB, 141 * kGiB, 48 * kKiB, 227 * kKiB}; }
-Device t4() { return {nullptr, 75, 40, 4 * kKiB * kKiB, 16 * kGiB, 48 * kKiB, 64 * kKiB}; }
+Device h200() { return {Absence::kNone, 90, 132, 50 * kKiB * kKiB, 141 * kGiB, 48 * kKiB, 227 * kKiB}; }
+Device t4() { return {Absence::kNone, 75, 40, 4 * kKiB * kKiB, 16 * kGiB, 48 * kKiB, 64 * kKiB}; }
 
 bool set_device(const std::string& value, Device* device) {
   *device = value == "t4" ? t4() : h200();
-  if (value == "none") device->absence = "no CUDA device";
-  if (value == "no-driver") device->absence = "no CUDA driver";
-  if (value == "old-driver") device->absence = "the CUDA driver is too old";
-  return value == "h200" || value == "t4" || device->absence != nullptr;
+  if (value == "none") device->absence = Absence::kNoDevice;
+  if (value == "no-driver") device->absence = Absence::kNoDriver;
+  if (value == "old-driver") device->absence = Absence::kOldDriver;
+  return value == "h200" || value == "t4" || device->absence != Absence::kNone;
 }
 
 bool set_order(const std::string& value, Order* order) {
@@ -53,10 +55,11 @@ bool set(const std::string& key, const std::string& value, Config* config) {
   if (key == "lazy") config->lazy_streams = number != 0;
   if (key == "guard") config->guard = number != 0;
   if (key == "strict") config->strict = number != 0;
+  if (key == "devices") config->devices = static_cast<int>(number);
   if (key == "multiprocessors") config->device.multiprocessors = static_cast<int>(number);
   if (key == "memory") config->device.memory_bytes = static_cast<size_t>(number);
-  const char* const known[] = {"seed",  "threads", "cluster",         "lazy",
-                               "guard", "strict",  "multiprocessors", "memory"};
+  const char* const known[] = {"seed",   "threads", "cluster",         "lazy",  "guard",
+                               "strict", "devices", "multiprocessors", "memory"};
   return std::find(std::begin(known), std::end(known), key) != std::end(known);
 }
 

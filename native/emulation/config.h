@@ -2,13 +2,15 @@
 // program, an environment variable (LPREG_EMULATION) and a foreign caller of the emulated library use one
 // way:
 //   order=forward|reverse|random|starving  seed=N  threads=N  cluster=N  lazy=0|1
-//   device=h200|t4|none|no-driver|old-driver  multiprocessors=N  memory=BYTES  fail=NAME@NTH:ERROR
+//   device=h200|t4|none|no-driver|old-driver  devices=N  multiprocessors=N  memory=BYTES  fail=NAME@NTH:ERROR
 //   guard=0|1 (device memory is out of reach for host code)  strict=0|1 (kernels reach device memory only)
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
+
+#include "../cuda/availability.h"
 
 namespace lpreg::emulation {
 
@@ -20,7 +22,7 @@ enum class Order {
 };
 
 struct Device {
-  const char* absence;     // why it cannot be used; null: it can
+  cuda::Absence absence;   // why it cannot be used
   int compute_capability;  // 90 for 9.0
   int multiprocessors;
   size_t l2_bytes, memory_bytes;
@@ -40,6 +42,7 @@ struct Config {
   bool lazy_streams = false;     // queued work runs only when the host waits for it
   bool guard = false, strict = false;
   Device device;
+  int devices = 1;
   InjectedFailure failure{};
 };
 

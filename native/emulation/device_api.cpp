@@ -1,21 +1,26 @@
 // cuda/device_api.h on the emulated device.
 #include "../cuda/device_api.h"
 
+#include <cstdio>
 #include <cstring>
 #include <vector>
 
+#include "../cuda/probe.h"
 #include "config.h"
 #include "device_memory.h"
 #include "launch.h"
+#include "streams.h"
 
 namespace lpreg::cuda {
 namespace {
 
 using emulation::config;
 
+thread_local int current = 0;
+
 // The error that was asked for, on the call that was asked for; else the error of an absent device.
 int refusal(const char* call) {
-  if (config().device.absence != nullptr) return emulation::kErrorNoDevice;
+  if (config().device.absence != Absence::kNone) return emulation::kErrorNoDevice;
   emulation::InjectedFailure& failure = config().failure;
   if (failure.call != call || --failure.countdown != 0) return 0;
   return failure.error;
@@ -23,14 +28,43 @@ int refusal(const char* call) {
 
 }  // namespace
 
-const char* unusable_reason() { return config().device.absence; }
+Availability availability() {
+  constexpr int kVersion = 13000;
+  constexpr int kOldVersion = 12020;
+  Availability found;
+  found.absence = config().device.absence;
+  found.runtime_version = kVersion;
+  if (found.absence != Absence::kNoDriver) {
+    found.driver_version = found.absence == Absence::kOldDriver ? kOldVersion : kVersion;
+  }
+  found.devices = found.absence == Absence::kNone ? config().devices : 0;
+  found.architectures = kernel_architectures();
+  return found;
+}
+
+int describe_device(int device, DeviceDescription* description) {
+  if (const int error = refusal("describe_device")) return error;
+  if (device < 0 || device >= config().devices) return emulation::kErrorInvalidDevice;
+  const emulation::Device& emulated = config().device;
+  *description = {};
+  std::snprintf(description->name, sizeof description->name, "emulated device");
+  description->memory_bytes = static_cast<int64_t>(emulated.memory_bytes);
+  description->compute_capability = emulated.compute_capability;
+  description->multiprocessors = emulated.multiprocessors;
+  return 0;
+}
 
 int current_device(int* device) {
-  *device = 0;
+  *device = current;
   return refusal("current_device");
 }
 
-int set_device(int device) { return device == 0 ? refusal("set_device") : 101; }
+int set_device(int device) {
+  if (const int error = refusal("set_device")) return error;
+  if (device < 0 || device >= config().devices) return emulation::kErrorInvalidDevice;
+  current = device;
+  return 0;
+}
 
 int device_facts(int, DeviceFacts* facts) {
   const emulation::Device& device = config().device;
@@ -50,9 +84,28 @@ int allocate(void** memory, size_t bytes) {
   return *memory == nullptr && bytes > 0 ? emulation::kErrorMemoryAllocation : 0;
 }
 
-void release(void* memory) {
-  emulation::run_queued();
-  emulation::free_device(memory);
+// The memory is given back even where the failure of earlier work is told here.
+int release(void* memory) {
+  const int error = emulation::run_queued();
+  if (memory != nullptr && !emulation::free_device(memory)) return emulation::kErrorInvalidValue;
+  return error;
+}
+
+int device_of_pointer(const void* pointer, int* device) {
+  *device = emulation::is_device_memory(pointer) ? 0 : -1;
+  return refusal("device_of_pointer");
+}
+
+int create_stream(void** stream) {
+  *stream = nullptr;
+  if (const int error = refusal("create_stream")) return error;
+  *stream = emulation::new_stream();
+  return 0;
+}
+
+int destroy_stream(void* stream) {
+  const int error = emulation::run_queued();
+  return emulation::end_stream(stream) ? error : emulation::kErrorInvalidValue;
 }
 
 int set_zero(void* memory, size_t bytes, void* stream) {
@@ -105,6 +158,7 @@ const char* error_text(int code) {
 }
 
 bool is_out_of_memory(int code) { return code == emulation::kErrorMemoryAllocation; }
+bool is_without_kernels(int code) { return code == 200 || code == 209; }
 bool is_sticky(int code) { return code == 700 || (code >= 702 && code <= 719 && code != 704 && code != 705); }
 
 }  // namespace lpreg::cuda

@@ -17,6 +17,7 @@ struct Traffic {
 
 void* allocate_device(size_t bytes);  // null: out of memory. 256-byte aligned, poisoned with 0xff
 bool free_device(void* memory);       // false: not the base of an allocation
+bool is_device_memory(const void* address);
 
 // Counted since the last reset, of the allocation that holds `address`, and of all memory that is no
 // allocation of the device and not shared memory (null).

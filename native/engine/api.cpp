@@ -4,6 +4,8 @@
 
 #include "../cpu/dispatch.h"
 #include "context.h"
+#include "cuda_support.h"
+#include "device_functions.h"
 #include "failure.h"
 #include "loss.h"
 #include "token_stats.h"
@@ -111,7 +113,7 @@ lpreg_status context_info(const lpreg_context* context, lpreg_context_info* info
     info->version = LPREG_VERSION;
     info->instruction_set = source.kernels.name;
     info->instruction_sets = cpu::available_instruction_sets();
-    info->cuda_reason = device_reason();
+    info->cuda_reason = cuda_info().reason;
     info->backend = source.device == nullptr ? LPREG_BACKEND_CPU : LPREG_BACKEND_CUDA;
     info->device = source.device == nullptr ? -1 : source.device->device();
     info->threads = source.pool.threads();
@@ -343,6 +345,17 @@ constexpr lpreg_api kApi = {
     api_snapshot_size,
     api_snapshot_write,
     context_synchronize,
+    api_cuda_info,
+    api_device_info,
+    api_device_of_pointer,
+    api_device_allocate,
+    api_device_release,
+    api_device_upload,
+    api_device_download,
+    api_device_clear,
+    api_device_synchronize,
+    api_stream_create,
+    api_stream_destroy,
 };
 
 }  // namespace

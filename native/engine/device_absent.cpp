@@ -1,13 +1,28 @@
 // Takes the place of device/ in a library without a CUDA back end.
+#include "../cuda/device_api.h"
+#include "cuda_support.h"
 #include "device_engine.h"
+#include "device_runtime.h"
 #include "failure.h"
 
 namespace lpreg {
+namespace {
 
-const char* device_reason() { return "this library was built without CUDA"; }
-
-std::unique_ptr<DeviceEngine> make_device_engine(int) {
-  throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "backend", -1, device_reason()};
+[[noreturn]] void fail() {
+  require_cuda();
+  throw Failure{LPREG_ERR_INTERNAL, "backend", -1, "a library without CUDA found it usable"};
 }
+
+}  // namespace
+
+cuda::Availability cuda::availability() {
+  Availability availability;
+  availability.absence = Absence::kNotBuilt;
+  return availability;
+}
+
+DeviceRuntime& device_runtime() { fail(); }
+
+std::unique_ptr<DeviceEngine> make_device_engine(int) { fail(); }
 
 }  // namespace lpreg

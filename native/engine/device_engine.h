@@ -33,10 +33,7 @@ class DeviceEngine {
                                     const lpreg_matrix& gradient) = 0;
 };
 
-// Why no device can be used; "" when one can. The text lives as long as the process.
-const char* device_reason();
-
-// Throws LPREG_ERR_BACKEND_UNAVAILABLE with that reason.
+// Throws LPREG_ERR_BACKEND_UNAVAILABLE where the device cannot be used.
 std::unique_ptr<DeviceEngine> make_device_engine(int device);
 
 }  // namespace lpreg

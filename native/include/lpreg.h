@@ -360,6 +360,29 @@ typedef struct lpreg_row_state {
   uint32_t flags; /* LPREG_ROW_... */
 } lpreg_row_state;
 
+/* --------------------------------------------------------------------------------------------------- devices
+ */
+
+/* What this library and this machine make of CUDA. Texts live as long as the process. */
+typedef struct lpreg_cuda_info {
+  size_t struct_size;
+  const char* reason;        /* the one reason why no device can be used, "" when one can */
+  const char* advice;        /* what to do about it, "" when one can */
+  const char* architectures; /* compute capabilities with kernels of their own, "75,90"; newer ones run too */
+  int32_t driver_version;    /* newest CUDA that the driver offers, 13000 for 13.0; 0: no driver */
+  int32_t runtime_version;   /* CUDA that this library was built with; 0: without CUDA */
+  int32_t device_count;      /* devices that the driver shows to this process */
+} lpreg_cuda_info;
+
+typedef struct lpreg_device_info {
+  size_t struct_size;
+  char name[256];             /* the maker's */
+  char reason[256];           /* why this device cannot be used, "" when it can */
+  int64_t memory_bytes;       /* in all */
+  int32_t compute_capability; /* 90 for 9.0 */
+  int32_t multiprocessors;
+} lpreg_device_info;
+
 /* ----------------------------------------------------------------------------------------------------- table
  */
 
@@ -453,6 +476,29 @@ typedef struct lpreg_api {
    * in the words and with the output_status that the CPU would have used; then forgets it. One stream per
    * context at a time. On the CPU there is nothing to wait for. */
   lpreg_status (*context_synchronize)(lpreg_context* context, void* stream, lpreg_error* error);
+
+  /* Devices and their memory, for callers without a CUDA runtime of their own. cuda_info always succeeds; the
+   * others return LPREG_ERR_BACKEND_UNAVAILABLE with reason and advice where no device can be used, and
+   * LPREG_ERR_OPTION for an ordinal outside of [0, device_count). The caller's current device is restored. */
+  lpreg_status (*cuda_info)(lpreg_cuda_info* info, lpreg_error* error);
+  lpreg_status (*device_info)(int32_t device, lpreg_device_info* info, lpreg_error* error);
+  /* The device that holds a pointer; LPREG_ERR_OPTION for memory of no device. */
+  lpreg_status (*device_of_pointer)(const void* pointer, int32_t* device, lpreg_error* error);
+  /* bytes > 0; 256-byte aligned, content undefined. Release waits for the device; NULL is allowed. */
+  lpreg_status (*device_allocate)(int32_t device, size_t bytes, void** memory, lpreg_error* error);
+  lpreg_status (*device_release)(int32_t device, void* memory, lpreg_error* error);
+  /* Copies in the order of the stream (NULL: the default one). wait = 1: complete on return; 0: the host
+   * memory must stay as it is until the stream has been waited for. */
+  lpreg_status (*device_upload)(int32_t device, void* target, const void* host, size_t bytes, void* stream,
+                                int32_t wait, lpreg_error* error);
+  lpreg_status (*device_download)(int32_t device, void* host, const void* source, size_t bytes, void* stream,
+                                  int32_t wait, lpreg_error* error);
+  lpreg_status (*device_clear)(int32_t device, void* target, size_t bytes, void* stream, lpreg_error* error);
+  /* Waits for the stream, and no more: findings of kernels are told by context_synchronize. */
+  lpreg_status (*device_synchronize)(int32_t device, void* stream, lpreg_error* error);
+  /* A stream beside the default one: neither waits for the other. Destroying NULL is allowed. */
+  lpreg_status (*stream_create)(int32_t device, void** stream, lpreg_error* error);
+  lpreg_status (*stream_destroy)(int32_t device, void* stream, lpreg_error* error);
 } lpreg_api;
 
 /* The table of the given version, or NULL when this library does not have it. The table is never freed. */

@@ -195,6 +195,31 @@ static void test_errors(const lpreg_api* api, lpreg_context* context) {
         LPREG_ERR_CANCELLED);
 }
 
+/* Devices can be asked about in every build; where none can be used, the answer says why and what to do. */
+static void test_devices(const lpreg_api* api) {
+  lpreg_error error = make_error();
+  lpreg_cuda_info cuda;
+  memset(&cuda, 0, sizeof cuda);
+  CHECK(api->cuda_info(&cuda, &error) == LPREG_ERR_TYPE);
+  cuda.struct_size = sizeof cuda;
+  CHECK(api->cuda_info(&cuda, &error) == LPREG_OK);
+  CHECK((cuda.reason[0] == 0) == (cuda.advice[0] == 0) && cuda.architectures != NULL);
+  CHECK(cuda.reason[0] != 0 || cuda.device_count > 0);
+  const lpreg_status absent = cuda.reason[0] != 0 ? LPREG_ERR_BACKEND_UNAVAILABLE : LPREG_ERR_OPTION;
+  lpreg_device_info device;
+  memset(&device, 0, sizeof device);
+  device.struct_size = sizeof device;
+  CHECK(api->device_info(cuda.device_count, &device, &error) == absent);
+  void* memory = &device;
+  CHECK(api->device_allocate(cuda.device_count, 64, &memory, &error) == absent && memory == NULL);
+  CHECK(api->stream_create(cuda.device_count, &memory, &error) == absent && memory == NULL);
+  CHECK(api->device_synchronize(-1, NULL, &error) == absent);
+  if (cuda.reason[0] == 0) return;
+  CHECK(strstr(error.message, cuda.reason) != NULL && strstr(error.message, cuda.advice) != NULL);
+  int32_t holder = 0;
+  CHECK(api->device_of_pointer(&device, &holder, &error) == LPREG_ERR_BACKEND_UNAVAILABLE);
+}
+
 int main(void) {
   const lpreg_api* api = lpreg_get_api(LPREG_ABI_VERSION);
   CHECK(api != NULL && api->abi_version == LPREG_ABI_VERSION);
@@ -212,11 +237,13 @@ int main(void) {
   CHECK(info.threads == 2 && info.backend == LPREG_BACKEND_CPU && info.abi_version == LPREG_ABI_VERSION);
   CHECK(strstr(info.instruction_sets, info.instruction_set) != NULL);
   context_options.backend = LPREG_BACKEND_CUDA;
+  context_options.device = 1 << 20;
   lpreg_context* none = NULL;
-  CHECK(api->context_create(&context_options, &none, &error) == LPREG_ERR_BACKEND_UNAVAILABLE &&
-        none == NULL);
-  CHECK(error.message[0] != 0);
+  const lpreg_status refused = api->context_create(&context_options, &none, &error);
+  CHECK(refused == (info.cuda_reason[0] != 0 ? LPREG_ERR_BACKEND_UNAVAILABLE : LPREG_ERR_OPTION));
+  CHECK(none == NULL && error.message[0] != 0);
 
+  test_devices(api);
   test_loss(api, context);
   test_errors(api, context);
   api->context_destroy(context);

@@ -2,6 +2,7 @@
 // caller's stream. Nothing here waits for the device but synchronize().
 #include "../device_engine.h"
 
+#include "../../cuda/probe.h"
 #include "device_guard.h"
 #include "device_loss.h"
 
@@ -15,13 +16,16 @@ class CudaEngine : public DeviceEngine {
   explicit CudaEngine(int device) : device_(device) {
     check_device(cuda::device_facts(device, &facts_));
     const DeviceGuard guard(device_);
+    require_kernels();
     void* memory = nullptr;
     check_device(cuda::allocate(&memory, sizeof(cuda::StatusWord)));
     status_ = static_cast<cuda::StatusWord*>(memory);
     check_device(reset_status(nullptr));
     check_device(cuda::synchronize(nullptr));
   }
-  ~CudaEngine() override { cuda::release(status_); }
+  ~CudaEngine() override {
+    quietly_on(device_, [&] { cuda::release(status_); });
+  }
 
   int device() const override { return device_; }
 
@@ -132,6 +136,17 @@ class CudaEngine : public DeviceEngine {
   }
 
  private:
+  // What the list of architectures cannot tell: code for a neighbouring architecture, or a driver that
+  // refuses it.
+  static void require_kernels() {
+    const int code = cuda::probe_kernel_image();
+    if (cuda::is_without_kernels(code)) {
+      throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "device", -1,
+                    "this library holds no kernels that the device runs; build it with its CUDAARCHS"};
+    }
+    check_device(code);
+  }
+
   DeviceStream stream_of(const lpreg_call* call) const {
     return {facts_, status_, call == nullptr ? nullptr : call->stream};
   }
@@ -172,14 +187,8 @@ class CudaEngine : public DeviceEngine {
 
 }  // namespace
 
-const char* device_reason() {
-  const char* reason = cuda::unusable_reason();
-  return reason == nullptr ? "" : reason;
-}
-
 std::unique_ptr<DeviceEngine> make_device_engine(int device) {
-  const char* reason = cuda::unusable_reason();
-  if (reason != nullptr) throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "backend", -1, reason};
+  require_device(device);
   return std::make_unique<CudaEngine>(device);
 }
 

@@ -5,6 +5,9 @@
 
 namespace lpreg {
 
+// Throws unless `device` is one that the driver shows.
+void require_device(int device);
+
 class DeviceGuard {
  public:
   explicit DeviceGuard(int device) {
@@ -23,5 +26,15 @@ class DeviceGuard {
   int previous_ = 0;
   bool changed_ = false;
 };
+
+// For destructors: what cannot be given back to a lost device needs no telling.
+template <class Body>
+void quietly_on(int device, const Body& body) noexcept {
+  try {
+    const DeviceGuard guard(device);
+    body();
+  } catch (const Failure&) {
+  }
+}
 
 }  // namespace lpreg
