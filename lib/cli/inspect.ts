@@ -2,11 +2,19 @@
 import { parseArgs } from 'node:util';
 import { inspect } from '../native/inspect.js';
 import type { InspectReport } from '../native/inspect-types.js';
+import { bindingPaths } from './inspect-paths.js';
 
 /** Runs the command and returns what it prints. */
 export function runInspect(argv: readonly string[]): string {
-  const { values } = parseArgs({ args: [...argv], options: { json: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { json: { type: 'boolean' }, paths: { type: 'boolean' } },
+  });
   const report = inspect();
+  if (values.paths) {
+    const paths = bindingPaths(report.libraryPath);
+    return values.json ? `${JSON.stringify(paths, null, 2)}\n` : table(Object.entries(paths));
+  }
   const forcedSet = process.env.LPREG_ISA ?? null;
   return values.json
     ? `${JSON.stringify({ ...report, LPREG_ISA: forcedSet }, null, 2)}\n`
@@ -26,5 +34,9 @@ function describe(report: InspectReport, forcedSet: string | null): string {
     ['cpu', 'on'],
     ['cuda', cuda.available ? 'on' : `off: ${cuda.reason ?? 'no reason known'}`],
   ];
+  return table(lines);
+}
+
+function table(lines: readonly (readonly string[])[]): string {
   return `${lines.map(([name = '', value]) => `${name.padEnd(17)}${value}`).join('\n')}\n`;
 }

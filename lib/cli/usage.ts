@@ -9,8 +9,9 @@ export const USAGE = `Usage:
         --grad-dtype NAME    float32 (default), float16 or bfloat16
         --threads N          CPU threads (default: as many as this process may use)
         --json               print the summary as JSON
-  lp-reg inspect [--json]
+  lp-reg inspect [--paths] [--json]
       Says which binary is loaded, what it can use here, and why CUDA is off.
+        --paths              print where the library, its C header and the Python file are
   lp-reg bench [options]
       Times losses on this machine, against a copy of their logits. Takes about half a minute.
         --rows N             tokens of the batch (default: 64)
