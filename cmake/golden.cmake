@@ -1,5 +1,5 @@
 # Golden vectors through the C ABI: one program that checks all of them, one that evaluates any batch file.
-set(golden_sources batch_case.cpp evaluation.cpp golden_rule.cpp host_tensor_memory.cpp json.cpp random_case.cpp
+set(golden_sources batch_case.cpp comparison.cpp evaluation.cpp golden_rule.cpp host_tensor_memory.cpp json.cpp random_case.cpp
   safetensors.cpp)
 list(TRANSFORM golden_sources PREPEND "${PROJECT_SOURCE_DIR}/native/tests/golden/")
 

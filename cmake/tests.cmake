@@ -21,12 +21,13 @@ foreach(test_source IN LISTS test_sources)
   set_tests_properties(${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
 endforeach()
 
-# Random batches through the function table, with a failing allocator under the library.
+# Random batches through the function table; under one program a failing allocator.
 set(fault_sources failing_allocator.cpp)
 list(TRANSFORM fault_sources PREPEND "${PROJECT_SOURCE_DIR}/native/tests/faults/")
-set(case_sources batch_case.cpp evaluation.cpp host_tensor_memory.cpp json.cpp random_case.cpp safetensors.cpp)
+set(case_sources batch_case.cpp comparison.cpp evaluation.cpp host_tensor_memory.cpp json.cpp random_case.cpp safetensors.cpp)
 list(TRANSFORM case_sources PREPEND "${PROJECT_SOURCE_DIR}/native/tests/golden/")
 target_sources(allocation_failure_test PRIVATE ${fault_sources} ${case_sources})
+target_sources(instruction_sets_test PRIVATE ${case_sources})
 
 # The plan of the CUDA launches needs neither nvcc nor a device.
 target_sources(launch_plan_test PRIVATE "${PROJECT_SOURCE_DIR}/native/cuda/plan.cpp")

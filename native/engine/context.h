@@ -11,7 +11,8 @@
 #include "device_engine.h"
 
 struct lpreg_context {
-  explicit lpreg_context(int threads) : pool(threads), kernels(lpreg::cpu::row_kernels()) {}
+  explicit lpreg_context(int threads, const lpreg::cpu::RowKernels& chosen = lpreg::cpu::row_kernels())
+      : pool(threads), kernels(chosen) {}
 
   // Calls hold this shared, so that the thread count (and with it the number of scratch slots) cannot change
   // under them.

@@ -1,41 +1,19 @@
 // parity_test [FIRST_SEED [COUNT]]: random batches on the device against the CPU back end of the same
 // library. Decisions must be equal; values may differ by 2e-6 + 1e-6 |value|, gradients of 16 bits by one
 // rounding more.
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <stdexcept>
 #include <string>
 
+#include "comparison.h"
 #include "evaluation.h"
 #include "random_case.h"
 
 namespace {
 
 using namespace lpreg::golden;
-
-double allowed_difference(const std::string& dtype, double value) {
-  const double computed = 2e-6 + 1e-6 * std::fabs(value);
-  if (dtype == "F16") return computed + std::fabs(value) * std::exp2(-10) + std::exp2(-24);
-  if (dtype == "BF16") return computed + std::fabs(value) * std::exp2(-7);
-  return computed;
-}
-
-// "" when every element agrees.
-std::string difference(const std::string& name, const FileTensor& device, const FileTensor& cpu) {
-  const bool discrete = cpu.dtype == "U8" || cpu.dtype == "I32";
-  for (int64_t i = 0; i < cpu.count(); ++i) {
-    const double got = device.at(i), want = cpu.at(i);
-    if (got == want || (std::isnan(got) && std::isnan(want))) continue;
-    if (!discrete && std::fabs(got - want) <= allowed_difference(cpu.dtype, want)) continue;
-    char text[160];
-    std::snprintf(text, sizeof text, "%s[%lld] is %.9g on the device, %.9g on the CPU", name.c_str(),
-                  static_cast<long long>(i), got, want);
-    return text;
-  }
-  return "";
-}
 
 Results evaluate_on(const lpreg_api& api, lpreg_backend backend, const BatchCase& batch, Path path) {
   const std::unique_ptr<TensorMemory> memory =
@@ -61,9 +39,8 @@ bool check(const lpreg_api& api, uint64_t seed) {
   try {
     const Results cpu = evaluate_on(api, LPREG_BACKEND_CPU, batch, path);
     const Results device = evaluate_on(api, LPREG_BACKEND_CUDA, batch, path);
-    for (const auto& [name, tensor] : cpu) {
-      if (found.empty()) found = difference(name, device.at(name), tensor);
-    }
+    found = difference(device, cpu);
+    if (!found.empty()) found += " (the device first)";
   } catch (const std::exception& error) {
     found = error.what();
   }
