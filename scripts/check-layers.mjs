@@ -15,12 +15,13 @@ const NATIVE_LAYERS = {
   emulation: { layers: ['include', 'core', 'cuda'], headers: ['posix', 'sanitizer'] },
   engine: { layers: ['include', 'core', 'cpu', 'cuda'], headers: ['posix'] },
   addon: { layers: ['include'], headers: ['node', 'posix'] },
-  tests: { layers: ['include', 'core', 'cpu', 'cuda', 'engine', 'emulation'], headers: ['posix'] },
+  tests: { layers: ['include', 'core', 'cpu', 'cuda', 'engine', 'emulation'], headers: ['posix', 'fuzzer'] },
 };
 
 const HEADER_KINDS = {
   isa: /^(\w*mmintrin|immintrin|arm_neon|cpuid)\.h$/,
   posix: /^(sys\/\w+|linux\/\w+|unistd|sched|pthread|dlfcn|fcntl|signal|ucontext)\.h$/,
+  fuzzer: /^fuzzer\/FuzzedDataProvider\.h$/,
   sanitizer: /^sanitizer\/\w+\.h$/,
   cuda: /^(cuda|cooperative_groups)\w*(\/\w+)?(\.h)?$/,
   node: /^(napi|node_api|js_native_api|uv)\.h$/,

@@ -69,6 +69,7 @@ void check_layout(const lpreg_batch& batch, Memory memory) {
 }
 
 void check_matrix(const lpreg_batch& batch, const lpreg_matrix& matrix, const char* name) {
+  if (batch.vocab < 1 || batch.vocab > INT32_MAX) fail_shape("vocab", -1, "must lie in [1, 2^31 - 1]");
   if (matrix.data == nullptr) {
     if (batch.rows == 0) return;
     throw Failure{LPREG_ERR_MISSING, name, -1, "must not be NULL"};
@@ -76,7 +77,6 @@ void check_matrix(const lpreg_batch& batch, const lpreg_matrix& matrix, const ch
   if (matrix.dtype < LPREG_FLOAT32 || matrix.dtype > LPREG_BFLOAT16) {
     throw Failure{LPREG_ERR_DTYPE, name, -1, "must be float32, float16 or bfloat16"};
   }
-  if (batch.vocab < 1 || batch.vocab > INT32_MAX) fail_shape("vocab", -1, "must lie in [1, 2^31 - 1]");
   if (matrix.row_stride < batch.vocab) {
     throw Failure{LPREG_ERR_STRIDE, name, -1, "rows overlap: the row stride is below the vocabulary"};
   }
@@ -85,9 +85,9 @@ void check_matrix(const lpreg_batch& batch, const lpreg_matrix& matrix, const ch
   }
   extent(batch, matrix, name);
   if (batch.cu_seq_lens != nullptr || matrix.sequence_stride == 0 || batch.tokens == 0) return;
-  int64_t last_row = 0;
-  if (__builtin_mul_overflow(batch.tokens - 1, matrix.row_stride, &last_row) ||
-      matrix.sequence_stride - batch.vocab < last_row) {
+  int64_t length = 0;
+  if (__builtin_mul_overflow(batch.tokens - 1, matrix.row_stride, &length) ||
+      __builtin_add_overflow(length, batch.vocab, &length) || matrix.sequence_stride < length) {
     throw Failure{LPREG_ERR_STRIDE, name, -1, "sequences overlap"};
   }
 }

@@ -130,28 +130,65 @@ lpreg_loss_options read_options(const Json& meta) {
   return o;
 }
 
+using Shape = std::vector<int64_t>;
+
+void check_tensor(const BatchCase& batch, const char* name, const std::string& dtypes, const Shape& shape) {
+  const FileTensor* tensor = batch.file.find(name);
+  if (tensor == nullptr) return;
+  const bool known = (" " + dtypes + " ").find(" " + tensor->dtype + " ") != std::string::npos;
+  if (!known)
+    throw std::runtime_error("tensor " + std::string(name) + " is " + tensor->dtype + ", not " + dtypes);
+  if (tensor->shape != shape) throw std::runtime_error("tensor " + std::string(name) + " has another shape");
+}
+
+// That the tensors which are there are as long as the evaluation takes them to be.
+void check_tensors(const BatchCase& batch) {
+  const std::string floats = "F32 F16 BF16";
+  const Shape tokens = {batch.sequences, batch.tokens}, logits = {batch.sequences, batch.tokens, batch.vocab};
+  for (const char* name : {"actions", "old_logp", "advantages"}) {
+    if (!batch.has(name)) throw std::runtime_error("no tensor \"" + std::string(name) + "\"");
+  }
+  check_tensor(batch, batch.logits_name.c_str(), floats, logits);
+  check_tensor(batch, "old_logits", floats, logits);
+  check_tensor(batch, "actions", "I32 I64", tokens);
+  for (const char* name : {"mask", "chosen"}) check_tensor(batch, name, "U8 BOOL", tokens);
+  for (const char* name : {"old_logp", "ref_logp", "rollout_weights", "stored_proxy_logp"}) {
+    check_tensor(batch, name, "F32", tokens);
+  }
+  const bool per_sequence = batch.file.tensors.at("advantages").shape.size() == 1;
+  check_tensor(batch, "advantages", "F32", per_sequence ? Shape{batch.sequences} : tokens);
+}
+
 }  // namespace
 
 bool BatchCase::is_lp_reg() const { return golden::is_lp_reg(options.objective); }
 
-BatchCase read_batch_case(const std::string& path, const std::string& logits_name) {
+BatchCase make_batch_case(TensorFile file, const std::string& logits_name) {
   BatchCase batch;
-  batch.file = read_safetensors(path);
+  batch.file = std::move(file);
   const auto text = batch.file.metadata.find("case");
-  if (text == batch.file.metadata.end()) throw std::runtime_error(path + ": no metadata \"case\"");
+  if (text == batch.file.metadata.end()) throw std::runtime_error("no metadata \"case\"");
   batch.meta = parse_json(text->second);
   batch.options = read_options(batch.meta);
   batch.logits_name = logits_name;
   const FileTensor* logits = batch.file.find(logits_name);
   if (logits == nullptr || logits->shape.size() != 3) {
-    throw std::runtime_error(path + ": no tensor \"" + logits_name + "\" of shape [B, T, V]");
+    throw std::runtime_error("no tensor \"" + logits_name + "\" of shape [B, T, V]");
   }
   batch.sequences = logits->shape[0];
   batch.tokens = logits->shape[1];
   batch.vocab = logits->shape[2];
-  const FileTensor* advantages = batch.file.find("advantages");
-  batch.advantages_per_sequence = advantages != nullptr && advantages->shape.size() == 1;
+  check_tensors(batch);
+  batch.advantages_per_sequence = batch.file.tensors.at("advantages").shape.size() == 1;
   return batch;
+}
+
+BatchCase read_batch_case(const std::string& path, const std::string& logits_name) {
+  try {
+    return make_batch_case(read_safetensors(path), logits_name);
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(path + ": " + error.what());
+  }
 }
 
 }  // namespace lpreg::golden

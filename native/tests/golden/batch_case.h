@@ -27,7 +27,8 @@ struct BatchCase {
   bool has(const char* tensor) const { return file.find(tensor) != nullptr; }
 };
 
-// Throws std::runtime_error that names what the file lacks.
+// Both throw std::runtime_error that names what the file lacks.
+BatchCase make_batch_case(TensorFile file, const std::string& logits_name = "logits");
 BatchCase read_batch_case(const std::string& path, const std::string& logits_name = "logits");
 
 }  // namespace lpreg::golden

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
+#include <string_view>
 
 namespace lpreg::golden {
 namespace {
@@ -24,7 +25,8 @@ class Parser {
   }
 
   void skip_spaces() {
-    while (at_ < text_.size() && std::strchr(" \t\r\n", text_[at_]) != nullptr) ++at_;
+    while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos)
+      ++at_;
   }
 
   bool take(char c) {
@@ -43,8 +45,8 @@ class Parser {
   Json parse_value() {
     skip_spaces();
     Json value;
-    if (take('{')) return parse_object();
-    if (take('[')) return parse_array();
+    if (take('{')) return nested(&Parser::parse_object);
+    if (take('[')) return nested(&Parser::parse_array);
     if (at_ < text_.size() && text_[at_] == '"') {
       value.kind = Json::Kind::kString;
       value.text = parse_string();
@@ -58,6 +60,14 @@ class Parser {
       return value;
     }
     return parse_number();
+  }
+
+  Json nested(Json (Parser::*parse_inner)()) {
+    constexpr int kDeepest = 64;  // a stack overflow cannot be caught
+    if (++depth_ > kDeepest) fail();
+    Json value = (this->*parse_inner)();
+    --depth_;
+    return value;
   }
 
   // Python writes Infinity and NaN too; strtod reads them.
@@ -111,12 +121,12 @@ class Parser {
   }
 
   void append_escaped(std::string* value) {
-    const char* const names = "\"\\/bfnrt";
-    const char* const meanings = "\"\\/\b\f\n\r\t";
+    constexpr std::string_view names = "\"\\/bfnrt";
+    constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
     if (at_ >= text_.size()) fail();
     const char c = text_[at_++];
-    if (const char* found = std::strchr(names, c)) {
-      *value += meanings[found - names];
+    if (const size_t found = names.find(c); found != std::string_view::npos) {
+      *value += meanings[found];
       return;
     }
     if (c != 'u' || at_ + 4 > text_.size()) fail();
@@ -127,6 +137,7 @@ class Parser {
 
   const std::string& text_;
   size_t at_ = 0;
+  int depth_ = 0;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "safetensors.h"
 
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -26,23 +27,42 @@ T element(const FileTensor& tensor, int64_t index) {
   return value;
 }
 
+// A size or an offset: JSON knows doubles only, and no file is longer than they count exactly.
+int64_t whole_number(const Json& value) {
+  const bool whole = value.kind == Json::Kind::kNumber && value.number >= 0 &&
+                     value.number <= 9007199254740992 && value.number == std::floor(value.number);
+  if (!whole) throw std::runtime_error("a size or an offset that is not a whole number");
+  return static_cast<int64_t>(value.number);
+}
+
+// Whether a tensor of this shape takes so many bytes; false on overflow.
+bool fills(const FileTensor& tensor, size_t bytes) {
+  size_t expected = element_size(tensor.dtype);
+  for (const int64_t size : tensor.shape) {
+    if (__builtin_mul_overflow(expected, static_cast<size_t>(size), &expected)) return false;
+  }
+  return expected == bytes;
+}
+
 FileTensor read_tensor(const std::string& data, size_t begin, const Json& entry) {
   FileTensor tensor;
   tensor.dtype = entry["dtype"].text;
-  for (const Json& size : entry["shape"].elements) tensor.shape.push_back(static_cast<int64_t>(size.number));
+  for (const Json& size : entry["shape"].elements) tensor.shape.push_back(whole_number(size));
   const std::vector<Json>& offsets = entry["data_offsets"].elements;
   if (offsets.size() != 2) throw std::runtime_error("a tensor without data_offsets");
-  const size_t first = begin + static_cast<size_t>(offsets[0].number),
-               end = begin + static_cast<size_t>(offsets[1].number);
+  const size_t first = begin + static_cast<size_t>(whole_number(offsets[0])),
+               end = begin + static_cast<size_t>(whole_number(offsets[1]));
   if (first > end || end > data.size()) throw std::runtime_error("a tensor beyond the end of the file");
-  if (end - first != static_cast<size_t>(tensor.count()) * element_size(tensor.dtype)) {
+  if (!fills(tensor, end - first)) {
     throw std::runtime_error("a tensor whose bytes are not those of its shape");
   }
   tensor.bytes.assign(data.begin() + static_cast<int64_t>(first), data.begin() + static_cast<int64_t>(end));
   return tensor;
 }
 
-TensorFile parse(const std::string& data) {
+}  // namespace
+
+TensorFile parse_safetensors(const std::string& data) {
   uint64_t header_bytes = 0;
   if (data.size() < 8) throw std::runtime_error("no header");
   std::memcpy(&header_bytes, data.data(), 8);
@@ -58,6 +78,8 @@ TensorFile parse(const std::string& data) {
   }
   return file;
 }
+
+namespace {
 
 std::string header_of(const std::map<std::string, FileTensor>& tensors) {
   std::string header = "{";
@@ -103,7 +125,7 @@ TensorFile read_safetensors(const std::string& path) {
   if (!stream) throw std::runtime_error(path + ": cannot be read");
   const std::string data{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
   try {
-    return parse(data);
+    return parse_safetensors(data);
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(path + ": " + error.what());
   }

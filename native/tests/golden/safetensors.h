@@ -24,6 +24,9 @@ struct TensorFile {
   const FileTensor* find(const std::string& name) const;
 };
 
+// The file's content as it lies on disk. Throws std::runtime_error that says what is wrong with it.
+TensorFile parse_safetensors(const std::string& data);
+
 // Both throw std::runtime_error that names the file.
 TensorFile read_safetensors(const std::string& path);
 void write_safetensors(const std::string& path, const std::map<std::string, FileTensor>& tensors);
