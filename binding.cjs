@@ -1,3 +1,7 @@
 'use strict';
-// The newest local build, else the prebuild of this platform; both hold lp_reg.node and, beside it, liblpreg.so.
-module.exports = require('node-gyp-build')(__dirname);
+// The one file that knows where the package lies. At the package's root, and free of imports that a bundler could
+// resolve by itself: bundled, `folder` is the bundle's folder, where docs/install.md has the binaries copied to.
+const { createRequire } = require('node:module');
+
+exports.folder = __dirname;
+exports.load = (file) => createRequire(file)(file);

@@ -21,8 +21,16 @@ if(LPREG_SANITIZE)
   target_link_options(lpreg_options INTERFACE -fsanitize=${sanitizers})
 endif()
 
-# Exports from a shared target the symbols of a version script and nothing else, static libraries' included.
-function(export_only target version_script)
+# Exports from a shared target the given symbols and nothing else, static libraries' included.
+function(export_only target)
+  if(APPLE)
+    list(TRANSFORM ARGN PREPEND "-Wl,-exported_symbol,_" OUTPUT_VARIABLE options)
+    target_link_options(${target} PRIVATE ${options})
+    return()
+  endif()
+  set(version_script "${PROJECT_BINARY_DIR}/${target}.map")
+  list(JOIN ARGN "; " symbols)
+  file(CONFIGURE OUTPUT "${version_script}" CONTENT "{ global: @symbols@; local: *; };\n" @ONLY)
   target_link_options(${target} PRIVATE "-Wl,--version-script=${version_script}" -Wl,--exclude-libs,ALL)
   set_target_properties(${target} PROPERTIES LINK_DEPENDS "${version_script}")
 endfunction()

@@ -47,7 +47,7 @@ add_golden_programs(_emulated "${emulated_library}" 1)
 # The same behind the one exported symbol: what a loader opens in place of liblpreg.so, to test `cuda` without a device.
 add_library(lpreg_emulated SHARED)
 target_link_libraries(lpreg_emulated PRIVATE ${emulated_library})
-export_only(lpreg_emulated "${PROJECT_SOURCE_DIR}/cmake/lpreg.map")
+export_only(lpreg_emulated lpreg_get_api)
 target_link_options(lpreg_emulated PRIVATE -Wl,-z,nodelete)  # its handler of memory faults stays installed
 if(NOT LPREG_SANITIZE AND NOT LPREG_EMULATION_RACES)
   target_link_options(lpreg_emulated PRIVATE -Wl,--no-undefined)

@@ -52,11 +52,12 @@ else()
   target_link_libraries(lpreg PRIVATE lpreg_without_device)
 endif()
 target_include_directories(lpreg INTERFACE "${PROJECT_SOURCE_DIR}/native/include")
-export_only(lpreg "${PROJECT_SOURCE_DIR}/cmake/lpreg.map")
-if(NOT LPREG_SANITIZE)
-  # The sanitizers' own symbols are found in the executable only.
+export_only(lpreg lpreg_get_api)
+if(NOT LPREG_SANITIZE AND NOT APPLE)
+  # The sanitizers' own symbols are found in the executable only; Apple's linker refuses undefined ones by itself.
   target_link_options(lpreg PRIVATE -Wl,--no-undefined)
 endif()
 set_target_properties(lpreg PROPERTIES
   LINKER_LANGUAGE CXX
+  SUFFIX ".so"  # the name that the addon looks for, whatever the platform's custom
   LIBRARY_OUTPUT_DIRECTORY "${LPREG_OUTPUT_DIRECTORY}")

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Fused policy losses of reinforcement learning with verifiable rewards (Lp-Reg, GRPO, GSPO and others) over
  * the logits of a language model.
@@ -22,6 +23,7 @@ export {
   tokenStatsSync,
 } from './loss/token-stats.js';
 export type { TokenStatsOptions, TokenStatsProxy } from './loss/token-stats-options.js';
+export type { AddonOrigin } from './native/addon-files.js';
 export { getThreads, setThreads } from './native/context.js';
 export { inspect } from './native/inspect.js';
 export type { InspectReport } from './native/inspect-types.js';

@@ -1,28 +1,33 @@
-// The install step of the published package: use the prebuild of this platform, else compile, else explain.
+// The install step of the published package: nothing where the package loads as it came, else compile, else explain.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { toolchainProblem } from './toolchain.mjs';
+import { BuildError, buildPackage } from './compile.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-function explain() {
-  const platform = `${process.platform}-${process.arch}, node ${process.version}`;
-  const cause =
-    toolchainProblem() ??
-    'cmake and a C++17 compiler are there, so the messages above tell why; node-gyp also needs Python 3 and make.';
-  console.error(`
-lp-reg has no prebuilt library for this platform (${platform}), and compiling it failed.
-${cause}
-Then install again; --foreground-scripts shows the build.`);
+/** What the package itself says about its library: nothing where it loads. */
+function loadProblem() {
+  const { status, stderr } = spawnSync(process.execPath, ['bin/lp-reg.js', 'inspect'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  return status === 0 ? undefined : stderr;
 }
 
-// A checkout is built by its prepare script, which npm runs after this one; building here too would do it twice.
-const isCheckout = existsSync(`${root}/tsconfig.json`);
-if (!isCheckout) {
-  const { status } = spawnSync('node-gyp-build', { cwd: root, stdio: 'inherit' });
-  if (status !== 0) {
-    explain();
+async function install() {
+  const problem = loadProblem();
+  if (problem === undefined) return;
+  console.log(problem);
+  try {
+    await buildPackage();
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    console.error(`${error.message}
+Once that is mended, install again; or install with --ignore-scripts now and run later: npx lp-reg build`);
     process.exitCode = 1;
   }
 }
+
+// A checkout is built by its prepare script, which npm runs after this one; building here too would do it twice.
+if (!existsSync(`${root}/tsconfig.json`)) await install();

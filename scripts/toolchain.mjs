@@ -4,9 +4,14 @@ import { spawnSync } from 'node:child_process';
 const MINIMUM_CMAKE = [3, 21];
 
 const INSTALL_HINT = `Install them with your package manager:
-  Debian, Ubuntu   apt-get install cmake g++ make python3
-  Fedora, RHEL     dnf install cmake gcc-c++ make python3
-  Alpine           apk add cmake g++ make python3`;
+  Debian, Ubuntu   apt-get install cmake g++ make
+  Fedora, RHEL     dnf install cmake gcc-c++ make
+  Alpine           apk add cmake g++ make
+  macOS            xcode-select --install; brew install cmake`;
+
+function runs(command, ...args) {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+}
 
 function cmakeProblem() {
   const { status, stdout } = spawnSync('cmake', ['--version'], { encoding: 'utf8' });
@@ -15,6 +20,10 @@ function cmakeProblem() {
   const [wantedMajor, wantedMinor] = MINIMUM_CMAKE;
   if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)) return undefined;
   return `cmake ${major}.${minor} is too old, ${MINIMUM_CMAKE.join('.')} or newer is needed`;
+}
+
+function makeProblem() {
+  return cmakeGenerator() === undefined ? 'neither ninja nor make was found on PATH' : undefined;
 }
 
 function compilerProblem() {
@@ -26,9 +35,16 @@ function compilerProblem() {
   return `no compiler accepts C++17 (tried ${candidates.join(', ')}; CXX names another)`;
 }
 
+/** What CMake generates for on this machine: Ninja where it is there, else make. */
+export function cmakeGenerator() {
+  if (process.env.CMAKE_GENERATOR) return process.env.CMAKE_GENERATOR;
+  if (runs('ninja', '--version')) return 'Ninja';
+  return runs('make', '--version') ? 'Unix Makefiles' : undefined;
+}
+
 /** What is missing for a native build, with the commands that mend it; undefined when nothing is. */
 export function toolchainProblem() {
-  const problems = [cmakeProblem(), compilerProblem()].filter(Boolean);
+  const problems = [cmakeProblem(), makeProblem(), compilerProblem()].filter(Boolean);
   if (problems.length === 0) return undefined;
   return `lp-reg cannot compile its native library:\n${problems.map((p) => `  - ${p}\n`).join('')}${INSTALL_HINT}`;
 }

@@ -10,14 +10,18 @@ const folder = mkdtempSync(join(tmpdir(), 'lp-reg-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('usage of lp-reg', () => {
-  it.each([['--help'], ['-h'], ['eval', '--help'], ['inspect', '--help'], ['bench', '--help']])(
-    '%s %s prints the usage',
-    (...args) => {
-      const { status, stdout, stderr } = lpReg(args.filter((arg) => arg !== undefined));
-      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-      expect(stdout).toMatch(/^Usage:/);
-    },
-  );
+  it.each([
+    ['--help'],
+    ['-h'],
+    ['eval', '--help'],
+    ['inspect', '--help'],
+    ['bench', '--help'],
+    ['build', '--help'],
+  ])('%s %s prints the usage', (...args) => {
+    const { status, stdout, stderr } = lpReg(args.filter((arg) => arg !== undefined));
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/^Usage:/);
+  });
 
   it('--version prints the version of the package', () => {
     const { version } = JSON.parse(readFileSync(join(__dirname, '../package.json'), 'utf8'));
@@ -48,6 +52,7 @@ describe('usage of lp-reg', () => {
     ['argument for inspect', ['inspect', 'a'], /'a'/],
     ['no rows for bench', ['bench', '--rows', '0'], /--rows must be an integer from 1/],
     ['unknown dtype for bench', ['bench', '--dtype', 'f32'], /--dtype must be one of/],
+    ['unknown option of build', ['build', '--gpu'], /--gpu/],
     ['unknown option of inspect', ['inspect', '--verbose'], /--verbose/],
   ];
 
@@ -106,7 +111,7 @@ describe('incomplete installation', () => {
     const { status, stderr } = spawnSync(command, ['inspect'], { encoding: 'utf8' });
     expect(status).toBe(1);
     expect(stderr).toMatch(/^lp-reg: ERR_LIBRARY: /);
-    expect(stderr).toContain('npm rebuild lp-reg');
+    expect(stderr).toContain('bin/lp-reg.js build');
     expect(stderr).not.toMatch(/\n\s+at /);
     expect(spawnSync(command, ['--version']).status).toBe(0);
   });

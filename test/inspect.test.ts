@@ -9,7 +9,13 @@ const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../packag
 
 test('inspect tells what is in use', () => {
   const report = inspect();
-  expect(report).toMatchObject({ version, abiVersion: 1, backends: { cpu: true } });
+  expect(report).toMatchObject({
+    version,
+    abiVersion: 1,
+    addonOrigin: 'local',
+    libraryOrigin: 'local',
+    backends: { cpu: true },
+  });
   expect(report.instructionSets).toContain(report.instructionSet);
   expect(report.instructionSets.at(-1)).toBe('baseline');
 });

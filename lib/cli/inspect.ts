@@ -25,8 +25,8 @@ function describe(report: InspectReport, forcedSet: string | null): string {
   const { cuda } = report.backends;
   const lines = [
     ['version', report.version],
-    ['addon', report.addonPath],
-    ['library', `${report.libraryPath} (ABI ${report.abiVersion})`],
+    ['addon', `${report.addonPath} (${report.addonOrigin})`],
+    ['library', `${report.libraryPath} (${report.libraryOrigin}, ABI ${report.abiVersion})`],
     ['instruction set', report.instructionSet],
     ['', `usable here: ${report.instructionSets.join(', ')}`],
     ['', forcedSet === null ? 'LPREG_ISA not set' : `LPREG_ISA=${forcedSet}`],

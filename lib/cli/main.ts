@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LpRegError } from '../errors.js';
 import { runBench } from './bench.js';
+import { runBuild } from './build.js';
 import { runEval } from './eval.js';
 import { runInspect } from './inspect.js';
 import { USAGE, UsageError } from './usage.js';
@@ -39,6 +40,8 @@ function run(argv: readonly string[]): string {
       return rest.includes('--help') ? USAGE : runEval(rest);
     case 'inspect':
       return rest.includes('--help') ? USAGE : runInspect(rest);
+    case 'build':
+      return rest.includes('--help') ? USAGE : runBuild(rest);
     case 'bench':
       return rest.includes('--help') ? USAGE : runBench(rest);
     case '--help':

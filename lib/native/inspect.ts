@@ -1,4 +1,4 @@
-import { addon } from './binding.js';
+import { loadedAddon } from './binding.js';
 import { contextInfo, contextOf } from './context.js';
 import type { InspectReport } from './inspect-types.js';
 
@@ -9,14 +9,16 @@ import type { InspectReport } from './inspect-types.js';
  * inspect().instructionSet; // 'avx2'
  */
 export function inspect(): InspectReport {
-  const { addonPath, libraryPath } = addon();
+  const { addon, addonOrigin, libraryOrigin } = loadedAddon();
   const info = contextInfo(contextOf('cpu'));
   const available = info.cudaReason === '';
   const { version } = require('../../package.json') as { version: string };
   return {
     version,
-    addonPath,
-    libraryPath,
+    addonPath: addon.addonPath,
+    addonOrigin,
+    libraryPath: addon.libraryPath,
+    libraryOrigin,
     abiVersion: info.abiVersion,
     instructionSet: info.instructionSet,
     instructionSets: info.instructionSets.split(',').reverse(),

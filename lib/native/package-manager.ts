@@ -1,0 +1,75 @@
+/** Which package manager installed this copy, and how it runs a command of ours. */
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+type PackageManager = 'bun' | 'npm' | 'pnpm' | 'yarn';
+
+const LOCK_FILES: readonly (readonly [string, PackageManager])[] = [
+  ['pnpm-lock.yaml', 'pnpm'],
+  ['bun.lock', 'bun'],
+  ['bun.lockb', 'bun'],
+  ['yarn.lock', 'yarn'],
+  ['package-lock.json', 'npm'],
+];
+
+const RUN: Readonly<Record<PackageManager, string>> = {
+  bun: 'bunx lp-reg build',
+  npm: 'npx lp-reg build',
+  pnpm: 'pnpm exec lp-reg build',
+  yarn: 'yarn lp-reg build',
+};
+
+/** Package managers run no install scripts of dependencies unless told to. */
+const ALLOW: Readonly<Record<PackageManager, string>> = {
+  bun: 'bun pm trust lp-reg',
+  npm: 'npm install-scripts approve lp-reg (npm 12; older versions run them)',
+  pnpm: 'pnpm approve-builds lp-reg',
+  yarn: '"dependenciesMeta": { "lp-reg": { "built": true } } in package.json (yarn 1 runs them)',
+};
+
+/** How to compile the library in this copy of the package. */
+export interface BuildAdvice {
+  readonly command: string;
+  /** The folder to run it in; absent where it runs anywhere. */
+  readonly project?: string;
+  /** How to have it compiled with every installation; absent where no package manager installed this copy. */
+  readonly everyInstall?: string;
+}
+
+/** @param folder - The package's own folder. */
+export function buildAdvice(folder: string): BuildAdvice {
+  if (existsSync(join(folder, 'tsconfig.json'))) {
+    return { command: 'npm run build:native', project: folder };
+  }
+  const anywhere = `node ${quoted(join(folder, 'bin', 'lp-reg.js'))} build`;
+  const project = projectOf(folder);
+  if (project === undefined) return { command: anywhere };
+  const manager = packageManagerOf(project);
+  const everyInstall = ALLOW[manager];
+  // A dependency of a dependency may have no command of its own in the project.
+  return existsSync(join(project, 'node_modules', '.bin', 'lp-reg'))
+    ? { command: RUN[manager], project, everyInstall }
+    : { command: anywhere, everyInstall };
+}
+
+/** The folder above the outermost node_modules. */
+function projectOf(folder: string): string | undefined {
+  let project: string | undefined;
+  for (let at = folder; at !== dirname(at); at = dirname(at)) {
+    if (basename(at) === 'node_modules') project = dirname(at);
+  }
+  return project;
+}
+
+/** By the nearest lock file; that of a workspace lies above the project. */
+function packageManagerOf(project: string): PackageManager {
+  for (let at = project; ; at = dirname(at)) {
+    const found = LOCK_FILES.find(([name]) => existsSync(join(at, name)));
+    if (found !== undefined) return found[1];
+    if (at === dirname(at)) return 'npm';
+  }
+}
+
+function quoted(path: string): string {
+  return /^[\w./@+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,161 @@
+// Checks the built binaries from their symbol tables: what they export, what they need of the system, that nothing in
+// them switches the process to flush-to-zero; of prebuilds also size and stripping. Reads ELF files of any machine.
+// Usage: node scripts/check-binaries.mjs   checks build/Release and every folder of prebuilds/ that is there
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const EXPORTS = {
+  'liblpreg.so': ['lpreg_get_api'],
+  'lp_reg.node': ['napi_register_module_v1', 'node_api_module_get_api_version_v1'],
+};
+
+/** The newest version of each system library's symbols that a binary may need. docs/install.md states the same. */
+export const FLOOR = { GLIBC: '2.34', GLIBCXX: '3.4.30', CXXABI: '1.3.13', GCC: '3.0' };
+
+/** Libraries that every glibc system with Node has. */
+const SYSTEM_LIBRARIES =
+  /^(libstdc\+\+\.so\.6|libgcc_s\.so\.1|lib(c|m)\.so\.6|libpthread\.so\.0|libdl\.so\.2|librt\.so\.1|ld-linux[\w-]*\.so\.\d)$/;
+
+const NODE_API = 8;
+
+/** Of a release, in bytes. */
+const SIZE_BUDGETS = { 'liblpreg.so': 3_000_000, 'lp_reg.node': 400_000 };
+
+function readelf(file, ...options) {
+  return execFileSync('readelf', ['--wide', ...options, file], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  }).split('\n');
+}
+
+/** Symbols that the dynamic linker sees, as { name, version, defined }. */
+function dynamicSymbols(file) {
+  return readelf(file, '--dyn-syms').flatMap((line) => {
+    const fields = line.trim().split(/\s+/);
+    if (!/^\d+:$/.test(fields[0]) || fields[4] === 'LOCAL' || fields[7] === undefined) return [];
+    const [name, version] = fields[7].split(/@+/);
+    return [{ name, version, defined: fields[6] !== 'UND' }];
+  });
+}
+
+function compareVersions(a, b) {
+  const [left, right] = [a, b].map((version) => version.split('.').map(Number));
+  const at = left.findIndex((part, index) => part !== (right[index] ?? 0));
+  return at < 0 ? 0 : left[at] - (right[at] ?? 0);
+}
+
+/** The newest version needed of each system library, such as { GLIBC: '2.34' }. */
+export function neededVersions(symbols) {
+  const newest = {};
+  for (const { version, defined } of symbols) {
+    const match = defined ? null : version?.match(/^([A-Z]+)_([\d.]+)$/);
+    if (!match) continue;
+    const [, library, number] = match;
+    if (newest[library] === undefined || compareVersions(number, newest[library]) > 0)
+      newest[library] = number;
+  }
+  return newest;
+}
+
+function exportProblems(name, symbols) {
+  const found = symbols.filter(({ defined }) => defined).map((symbol) => symbol.name);
+  const [exported, expected] = [found.sort().join(', '), EXPORTS[name].join(', ')];
+  return exported === expected ? [] : [`exports ${exported}; expected ${expected}`];
+}
+
+function floorProblems(symbols) {
+  return Object.entries(neededVersions(symbols)).flatMap(([library, version]) => {
+    const floor = FLOOR[library];
+    if (floor !== undefined && compareVersions(version, floor) <= 0) return [];
+    const needing = symbols
+      .filter((symbol) => symbol.version === `${library}_${version}`)
+      .map(({ name }) => name);
+    return [`needs ${library}_${version} (${needing.join(', ')}); the floor is ${floor ?? 'none of it'}`];
+  });
+}
+
+function libraryProblems(file) {
+  return readelf(file, '--dynamic').flatMap((line) => {
+    const [, tag, value] = line.match(/\((NEEDED|RPATH|RUNPATH)\).*\[(.*)\]/) ?? [];
+    if (tag === undefined) return [];
+    if (tag !== 'NEEDED') return [`has a ${tag}: ${value}`];
+    return SYSTEM_LIBRARIES.test(value) ? [] : [`needs ${value}`];
+  });
+}
+
+function nodeApiProblems(name, symbols) {
+  if (name !== 'lp_reg.node') return [];
+  const { symbols: known } = createRequire(import.meta.url)('node-api-headers');
+  const { js_native_api_symbols: js, node_api_symbols: node } = known[`v${NODE_API}`];
+  const allowed = new Set([...js, ...node]);
+  const newer = symbols.filter((symbol) => /^(napi|node_api)_/.test(symbol.name) && !symbol.defined);
+  return newer
+    .filter((symbol) => !allowed.has(symbol.name))
+    .map((symbol) => `needs ${symbol.name}, newer than Node-API 8`);
+}
+
+/** crtfastmath's constructor, linked in by -ffast-math; only a file that is not stripped shows it. */
+function fastMathProblems(file) {
+  return readelf(file, '--syms').some((line) => line.endsWith(' set_fast_math'))
+    ? ['contains crtfastmath']
+    : [];
+}
+
+function releaseProblems(name, file) {
+  const size = statSync(file).size;
+  const budget = SIZE_BUDGETS[name];
+  const problems = size < budget ? [] : [`has ${size} bytes; the budget is ${budget}`];
+  if (readelf(file, '--sections').some((line) => / \.symtab /.test(line))) problems.push('is not stripped');
+  return problems;
+}
+
+function problemsOf(file, isRelease) {
+  const name = basename(file);
+  if (!existsSync(file)) return ['is missing'];
+  const symbols = dynamicSymbols(file);
+  return [
+    ...exportProblems(name, symbols),
+    ...floorProblems(symbols),
+    ...libraryProblems(file),
+    ...nodeApiProblems(name, symbols),
+    ...fastMathProblems(file),
+    ...(isRelease ? releaseProblems(name, file) : []),
+  ];
+}
+
+function describe(file) {
+  const needed = Object.entries(neededVersions(dynamicSymbols(file))).map(
+    ([name, version]) => `${name} ${version}`,
+  );
+  return `${statSync(file).size} bytes, needs ${needed.join(', ')}`;
+}
+
+/** Prints what is wrong with the binaries of a folder, or what they need; true if nothing is wrong. */
+export function checkFolder(folder, { isRelease }) {
+  let passed = true;
+  for (const name of Object.keys(EXPORTS)) {
+    const file = join(folder, name);
+    const problems = problemsOf(file, isRelease);
+    for (const problem of problems) console.error(`check-binaries: ${file} ${problem}`);
+    if (problems.length === 0) console.log(`check-binaries: ${file}: ${describe(file)}`);
+    passed &&= problems.length === 0;
+  }
+  return passed;
+}
+
+function main() {
+  const prebuilds = join(root, 'prebuilds');
+  const platforms = existsSync(prebuilds) ? readdirSync(prebuilds) : [];
+  const results = [
+    checkFolder(join(root, 'build/Release'), { isRelease: false }),
+    ...platforms.map((platform) => checkFolder(join(prebuilds, platform), { isRelease: true })),
+  ];
+  process.exitCode = results.every(Boolean) ? 0 : 1;
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) main();

@@ -1,0 +1,64 @@
+// Checks what npm would publish: its size, that what people and builds need is in it, and that nothing else is.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** In bytes, as published. */
+const BUDGET = 4_000_000;
+
+const REQUIRED = [
+  'LICENSE',
+  'README.md',
+  'SECURITY.md',
+  'binding.cjs',
+  'bin/lp-reg.js',
+  'dist/index.d.mts',
+  'dist/index.d.ts',
+  'dist/index.js',
+  'dist/index.mjs',
+  'docs/errors.md',
+  'docs/install.md',
+  'native/include/lpreg.h',
+  'python/lp_reg.py',
+  'scripts/compile.mjs',
+];
+
+/** Every file has to match one; a source build from the tarball is tested elsewhere. */
+const ALLOWED = [
+  /^(CHANGELOG|README|SECURITY)\.md$|^LICENSE$|^package\.json$/,
+  /^CMakeLists\.txt$|^binding\.(cjs|gyp)$|^bin\/lp-reg\.js$/,
+  /^cmake\/(addon|compile-options|cuda|library)\.cmake$/,
+  /^dist\/([\w-]+\/)*[\w-]+\.(d\.)?m?[jt]s$/,
+  /^docs\/(errors|install|metadata|python|semantics)\.md$/,
+  /^native\/(addon|core|cpu|cuda|engine|include)\/([\w-]+\/)*[\w-]+\.(h|cpp|cu|cuh)$/,
+  /^prebuilds\/(linux|darwin)-(x64|arm64)\/(lp_reg\.node|liblpreg\.so)$/,
+  /^python\/lp_reg\.py$/,
+  /^scripts\/(compile|install|toolchain)\.mjs$/,
+];
+
+const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel=error'], {
+  cwd: root,
+  encoding: 'utf8',
+});
+const [{ files, size }] = JSON.parse(output);
+const paths = files.map(({ path }) => path);
+const { repository } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
+
+const problems = [
+  ...REQUIRED.filter((path) => !paths.includes(path)).map((path) => `${path} is missing`),
+  ...paths
+    .filter((path) => !ALLOWED.some((pattern) => pattern.test(path)))
+    .map((path) => `${path} does not belong in the package`),
+  ...(size < BUDGET ? [] : [`the tarball has ${size} bytes; the budget is ${BUDGET}`]),
+];
+const prebuilds = new Set(paths.flatMap((path) => path.match(/^prebuilds\/([^/]+)/)?.[1] ?? []));
+if (process.argv.includes('--release')) {
+  if (!prebuilds.has('linux-x64')) problems.push('the prebuild of linux-x64 is missing');
+  if (repository === undefined) problems.push('package.json names no repository, which provenance needs');
+}
+for (const problem of problems) console.error(`check-tarball: ${problem}`);
+const contents = `${paths.length} files, prebuilds of ${[...prebuilds].join(', ') || 'no platform'}`;
+console.log(`check-tarball: ${size} bytes, ${contents}: ${problems.length} problems`);
+process.exitCode = problems.length === 0 ? 0 : 1;

@@ -1,0 +1,88 @@
+/** The package as npm would publish it, packed from this checkout; nothing comes from a registry. */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+export const root = join(import.meta.dirname, '../../..');
+const platform = `${process.platform}-${process.arch}`;
+const BINARIES = ['lp_reg.node', 'liblpreg.so'];
+
+/** Packages that ours depends on; installed from their copies in this checkout. */
+const DEPENDENCIES = ['node-addon-api', 'node-api-headers'];
+
+export interface TarballOptions {
+  /** Whether the binaries are part of it. @default true */
+  readonly prebuild?: boolean;
+  /** @default the checkout's */
+  readonly version?: string;
+}
+
+function npm(args: readonly string[]): string {
+  return execFileSync('npm', [...args, '--ignore-scripts', '--loglevel=error'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+}
+
+/** Paths of the files that npm would pack, without prebuilds. */
+export function packedFiles(): string[] {
+  const [{ files }] = JSON.parse(npm(['pack', '--dry-run', '--json'])) as [{ files: { path: string }[] }];
+  return files.map(({ path }) => path).filter((path) => !path.startsWith('prebuilds/'));
+}
+
+/** Where the binaries come from: a release's where LPREG_TEST_PREBUILDS is set, else those of the checkout. */
+function binariesFolder(): string {
+  return process.env.LPREG_TEST_PREBUILDS ? join(root, 'prebuilds', platform) : join(root, 'build/Release');
+}
+
+function stage(folder: string, { prebuild = true, version }: TarballOptions): void {
+  for (const path of packedFiles()) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    cpSync(join(root, path), join(folder, path));
+  }
+  if (prebuild) {
+    for (const binary of BINARIES) {
+      cpSync(join(binariesFolder(), binary), join(folder, 'prebuilds', platform, binary));
+    }
+  }
+  if (version === undefined) return;
+  const manifest = join(folder, 'package.json');
+  const fields = JSON.parse(readFileSync(manifest, 'utf8'));
+  writeFileSync(manifest, JSON.stringify({ ...fields, version }));
+}
+
+/** A folder with tarballs; `remove` when done. */
+export class Tarballs {
+  readonly folder = mkdtempSync(join(tmpdir(), 'lp-reg-tarballs-'));
+  #count = 0;
+  #dependencies: readonly string[] | undefined;
+
+  /** Packs the package and returns the tarball's path. */
+  pack(options: TarballOptions = {}): string {
+    const folder = join(this.folder, String(this.#count++));
+    const staged = join(folder, 'stage');
+    stage(staged, options);
+    const tarball = this.#pack(staged, folder);
+    rmSync(staged, { recursive: true });
+    return tarball;
+  }
+
+  /** Tarballs of what the package depends on. */
+  dependencies(): readonly string[] {
+    this.#dependencies ??= DEPENDENCIES.map((name) =>
+      this.#pack(join(root, 'node_modules', name), this.folder),
+    );
+    return this.#dependencies;
+  }
+
+  #pack(source: string, destination: string): string {
+    const output = npm(['pack', source, '--json', '--pack-destination', destination]);
+    const [{ filename }] = JSON.parse(output) as [{ filename: string }];
+    return join(destination, filename);
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true });
+  }
+}
