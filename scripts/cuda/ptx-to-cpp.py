@@ -81,6 +81,7 @@ class Function:
         self.result = [n for n in parameter_layout(result)]
         self.signatures = signatures
         self.buffers = {}  # .param and .local variables of the body: bytes
+        self.module_shared = shared
         self.shared = dict(shared)
         self.used_shared = []
         self.registers = []
@@ -451,7 +452,8 @@ class Function:
             if size is None:  # the kernel's dynamic shared memory
                 lines.append(f'  const uint64_t {symbol} = 0;')
             else:
-                lines.append(f'  static const char key_{symbol} = 0;')
+                if name not in self.module_shared:
+                    lines.append(f'  static const char key_{symbol} = 0;')
                 lines.append(f'  const uint64_t {symbol} = uint64_t(static_shared(&key_{symbol}, {size}, {align})) - shared_base;')
         lines += [f'  alignas(16) char buffer_{n}[{size}];' for n, size in self.buffers.items()]
         used = set(re.findall(r'\br_\w+|\b[a-z]\w*\b', '\n'.join(self.code)))
@@ -498,15 +500,16 @@ def functions_of(text):
         elif re.match(r'(\.visible |\.weak )?\.(global|const|func)', statement):
             raise Unknown(f'module-level {statement[:80]}')
     signatures = {name: parameter_layout(parameters) for kind, name, _, parameters, _ in found if kind == 'func'}
-    return [Function(kind, name, result, parameters, body, shared, signatures)
-            for kind, name, result, parameters, body in found if body is not None]
+    functions = [Function(kind, name, result, parameters, body, shared, signatures)
+                 for kind, name, result, parameters, body in found if body is not None]
+    return functions, shared
 
 
 def main():
     source, target = sys.argv[1:3]
     with open(source) as file:
         try:
-            functions = functions_of(file.read())
+            functions, shared = functions_of(file.read())
         except Unknown as what:
             sys.exit(f'{source}: no translation for {what}')
     kernels = [function for function in functions if function.is_kernel]
@@ -515,6 +518,8 @@ def main():
         for kernel in kernels:
             file.write(f'extern "C" void {kernel.name}() __attribute__((weak));\n')
         file.write('\nnamespace lpreg::emulation::translated {\nnamespace {\n\n')
+        # A function that nvcc moved out of a kernel may name the kernel's shared variables.
+        file.writelines(f'[[maybe_unused]] const char key_sh_{c_name(name)} = 0;\n' for name in shared)
         file.writelines(f'{function.declaration()};\n' for function in functions)
         file.write('\n' + '\n\n'.join(function.text() for function in functions))
         file.write('\n\nconst bool registered = [] {\n  use_translations({\n')
