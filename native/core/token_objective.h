@@ -35,12 +35,17 @@ LPREG_HD bool is_lp_reg(int32_t objective) {
          objective == LPREG_LP_REG_KEPT;
 }
 
-// Stored proxies are float32, as the log-prob that they are compared with then is: where the filter dropped
-// nothing and the policy has not moved, both are equal, and rounding alone must not select the token.
-LPREG_HD bool is_below_proxy(const lpreg_loss_options& options, double log_prob, double proxy_log_prob) {
+// Whether the token lies below its proxy, by the log-prob that selects.
+// - From the same logits both differ by log Z alone: the kept mass decides, so that rounding cannot.
+// - Stored proxies are float32, as the log-prob that they are compared with then is: where the filter dropped
+//   nothing and the policy has not moved, both are equal, and rounding alone must not select the token.
+LPREG_HD bool is_below_proxy(const lpreg_loss_options& options, const TokenInputs& in, double ranked) {
   if (options.row.proxy == LPREG_PROXY_STORED)
-    return static_cast<float>(log_prob) < static_cast<float>(proxy_log_prob);
-  return log_prob < proxy_log_prob;
+    return static_cast<float>(ranked) < static_cast<float>(in.proxy_log_prob);
+  const bool same_row = options.row.proxy == LPREG_PROXY_CURRENT &&
+                        options.select_on == LPREG_SELECT_CURRENT && !(in.row_flags & LPREG_ROW_UNIFORM);
+  if (same_row && in.log_kept_mass < 0) return (in.row_flags & LPREG_ROW_ACTION_KEPT) != 0;
+  return ranked < in.proxy_log_prob;
 }
 
 // Whether Lp-Reg regularises the token, given that it is inside the rho selection (§6).
@@ -50,10 +55,10 @@ LPREG_HD bool is_regularised(const lpreg_loss_options& options, const TokenInput
       return in.preselected && in.advantage < 0 && (in.row_flags & LPREG_ROW_ACTION_KEPT);
     case LPREG_LP_REG_REFERENCE: {
       const double ranked = options.select_on == LPREG_SELECT_OLD ? in.old_log_prob : in.log_prob;
-      return in.preselected && is_below_proxy(options, ranked, in.proxy_log_prob);
+      return in.preselected && is_below_proxy(options, in, ranked);
     }
     case LPREG_LP_REG_KEPT:
-      return in.advantage < 0 && is_below_proxy(options, in.log_prob, in.proxy_log_prob) &&
+      return in.advantage < 0 && is_below_proxy(options, in, in.log_prob) &&
              !(in.row_flags & LPREG_ROW_ACTION_IS_MAX);
     default:
       return false;

@@ -26,6 +26,7 @@ void test_case(uint64_t seed) {
   const BatchCase batch = random_case(seed);
   const Path path = static_cast<Path>(seed % 3);
   const Results baseline = evaluate_with(*all.front(), batch, path);
+  if (rests_on_rounding(batch, baseline)) return;
   for (const RowKernels* kernels : all) {
     const std::string found = difference(evaluate_with(*kernels, batch, path), baseline);
     if (CHECK(found.empty())) continue;

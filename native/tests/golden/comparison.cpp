@@ -1,7 +1,11 @@
 #include "comparison.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <vector>
+
+#include "core/selection_rules.h"
 
 namespace lpreg::golden {
 namespace {
@@ -35,6 +39,19 @@ std::string difference(const Results& got, const Results& want) {
     if (!found.empty()) return found;
   }
   return "";
+}
+
+bool rests_on_rounding(const BatchCase& batch, const Results& results) {
+  if (batch.options.objective != LPREG_TOP_ENTROPY) return false;
+  std::vector<double> entropies;
+  for (int64_t row = 0; row < batch.rows(); ++row) {
+    if (batch.file.tensors.at("mask").at(row) != 0) entropies.push_back(results.at("entropy").at(row));
+  }
+  std::sort(entropies.rbegin(), entropies.rend());
+  const auto valid = static_cast<int64_t>(entropies.size());
+  const auto kept = static_cast<size_t>(core::fraction_count(valid, batch.options.top_fraction));
+  if (kept >= entropies.size()) return false;
+  return entropies[kept - 1] != 0 && entropies[kept - 1] - entropies[kept] < 4e-6;
 }
 
 }  // namespace lpreg::golden

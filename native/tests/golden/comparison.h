@@ -11,4 +11,8 @@ namespace lpreg::golden {
 // may differ by 2e-6 + 1e-6 |value|, those of 16 bits by one rounding more.
 std::string difference(const Results& got, const Results& want);
 
+// Whether 80/20, which keeps the highest entropies, has to choose between two that are equal but for
+// rounding. An entropy of 0 is exact.
+bool rests_on_rounding(const BatchCase& batch, const Results& results);
+
 }  // namespace lpreg::golden

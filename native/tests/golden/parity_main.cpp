@@ -1,9 +1,10 @@
 // parity_test [FIRST_SEED [COUNT]]: random batches on the device against the CPU back end of the same
 // library. Decisions must be equal; values may differ by 2e-6 + 1e-6 |value|, gradients of 16 bits by one
-// rounding more.
+// rounding more. A batch whose decisions rest on the rounding of two equal numbers is left out, and counted.
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <map>
 #include <stdexcept>
 #include <string>
 
@@ -31,25 +32,28 @@ Results evaluate_on(const lpreg_api& api, lpreg_backend backend, const BatchCase
   return results;
 }
 
-bool check(const lpreg_api& api, uint64_t seed) {
+enum class Verdict { kEqual, kDifferent, kLeftOut };
+
+Verdict check(const lpreg_api& api, uint64_t seed) {
   const BatchCase batch = random_case(seed);
   const Path paths[] = {Path::kForwardBackward, Path::kInPlace, Path::kTwoCalls};
   const Path path = paths[seed % 3];
   std::string found;
   try {
     const Results cpu = evaluate_on(api, LPREG_BACKEND_CPU, batch, path);
+    if (rests_on_rounding(batch, cpu)) return Verdict::kLeftOut;
     const Results device = evaluate_on(api, LPREG_BACKEND_CUDA, batch, path);
     found = difference(device, cpu);
     if (!found.empty()) found += " (the device first)";
   } catch (const std::exception& error) {
     found = error.what();
   }
-  if (found.empty()) return true;
+  if (found.empty()) return Verdict::kEqual;
   std::printf("seed %llu (objective %d, proxy %d, V %lld, %s logits): %s\n",
               static_cast<unsigned long long>(seed), batch.options.objective, batch.options.row.proxy,
               static_cast<long long>(batch.vocab), batch.file.tensors.at("logits").dtype.c_str(),
               found.c_str());
-  return false;
+  return Verdict::kDifferent;
 }
 
 }  // namespace
@@ -58,9 +62,9 @@ int main(int argc, char** argv) {
   const uint64_t first = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
   const uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 200;
   const lpreg_api& api = *lpreg_get_api(LPREG_ABI_VERSION);
-  uint64_t failed = 0;
-  for (uint64_t seed = first; seed < first + count; ++seed) failed += check(api, seed) ? 0 : 1;
-  std::printf("%llu random batches, %llu failed\n", static_cast<unsigned long long>(count),
-              static_cast<unsigned long long>(failed));
-  return failed == 0 && count > 0 ? 0 : 1;
+  std::map<Verdict, unsigned long long> verdicts;
+  for (uint64_t seed = first; seed < first + count; ++seed) ++verdicts[check(api, seed)];
+  std::printf("%llu random batches equal, %llu failed, %llu left out\n", verdicts[Verdict::kEqual],
+              verdicts[Verdict::kDifferent], verdicts[Verdict::kLeftOut]);
+  return verdicts[Verdict::kDifferent] == 0 && verdicts[Verdict::kEqual] > 0 ? 0 : 1;
 }

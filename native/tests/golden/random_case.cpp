@@ -123,13 +123,16 @@ class Draw {
     if (o->row.filter_kind == LPREG_FILTER_FIXED) o->row.filter_empty = static_cast<int32_t>(below(2));
   }
 
-  // Wide and flat rows, ties, vocabularies masked by -inf; finite everywhere where the full KL needs it.
+  // Wide and flat rows, ties, tails that hardly weigh, vocabularies masked by -inf; finite everywhere where
+  // the full KL needs it.
   std::vector<double> logits_row() {
     std::vector<double> row(static_cast<size_t>(batch_.stride()));
     const double spread = chance(0.2) ? 0.01 : uniform(1, 6);
     const bool tied = chance(0.2), masked = chance(0.2) && batch_.options.row.proxy == LPREG_PROXY_NONE;
+    const bool thin_tail = chance(0.15);
     for (double& z : row) {
       z = tied ? static_cast<double>(below(3)) : spread * normal();
+      if (thin_tail && chance(0.5)) z -= uniform(34, 38);
       if (masked && chance(0.3)) z = -std::numeric_limits<double>::infinity();
     }
     for (size_t v = static_cast<size_t>(batch_.vocab); v < row.size(); ++v)
