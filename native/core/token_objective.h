@@ -42,9 +42,9 @@ LPREG_HD bool is_lp_reg(int32_t objective) {
 LPREG_HD bool is_below_proxy(const lpreg_loss_options& options, const TokenInputs& in, double ranked) {
   if (options.row.proxy == LPREG_PROXY_STORED)
     return static_cast<float>(ranked) < static_cast<float>(in.proxy_log_prob);
-  const bool same_row = options.row.proxy == LPREG_PROXY_CURRENT &&
-                        options.select_on == LPREG_SELECT_CURRENT && !(in.row_flags & LPREG_ROW_UNIFORM);
-  if (same_row && in.log_kept_mass < 0) return (in.row_flags & LPREG_ROW_ACTION_KEPT) != 0;
+  const bool same_row = options.row.proxy == LPREG_PROXY_CURRENT && options.select_on == LPREG_SELECT_CURRENT;
+  const bool dropped_some = in.log_kept_mass < 0 && in.log_kept_mass > -kInfinity;  // -inf: uniform proxy
+  if (same_row && dropped_some) return (in.row_flags & LPREG_ROW_ACTION_KEPT) != 0;
   return ranked < in.proxy_log_prob;
 }
 

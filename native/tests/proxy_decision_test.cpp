@@ -90,7 +90,7 @@ void test_uniform_proxy_is_compared() {
   core::TokenInputs in{};
   in.advantage = -1;
   in.log_kept_mass = -core::kInfinity;
-  in.row_flags = LPREG_ROW_ACTION_KEPT | LPREG_ROW_UNIFORM;
+  in.row_flags = LPREG_ROW_ACTION_KEPT;  // all that arrays tell
   in.proxy_log_prob = -std::log(3.0);
   in.log_prob = -0.5;
   CHECK(!core::is_regularised(options, in));
