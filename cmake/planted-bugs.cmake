@@ -1,6 +1,6 @@
 # One CTest entry per planted bug: it passes when the named mode finds the plant, and the kernel without it is clean.
 add_executable(planted_test "${PROJECT_SOURCE_DIR}/native/tests/emulation/planted_test.cpp")
-target_link_libraries(planted_test PRIVATE lpreg_emulation lpreg_emulated_kernel_options)
+target_link_libraries(planted_test PRIVATE ${emulated_library})
 target_compile_options(planted_test PRIVATE -UNDEBUG)
 
 function(add_planted_test name mode)
