@@ -17,14 +17,16 @@ struct Gradient : EveryBlockAlike {
   const T* row;
   Out* out;
   const float* q;
+  const NextRow<T> next;
   const Distance<kSoftcap> distance;
   const Exp exp;
   const Lanes::Float cut, kept, dropped, slope, constant, minus_proxy_scale;
 
-  LPREG_INLINE Gradient(const T* data, const GradientParams& params, Out* gradient)
+  LPREG_INLINE Gradient(const T* data, const void* next_row, const GradientParams& params, Out* gradient)
       : row(data),
         out(gradient),
         q(params.proxy),
+        next(data, next_row),
         distance(params.max, params.exp),
         exp(params.exp.temperature),
         cut(Lanes::splat(params.cut)),
@@ -36,6 +38,7 @@ struct Gradient : EveryBlockAlike {
 
   template <class Where>
   LPREG_INLINE void step(int, Where where) {
+    next.fetch(where.index);
     const auto point = distance.at(where.load(row));
     const Lanes::Float d = exp.finite(point.d);
     Lanes::Float factor = kept, offset = constant;
@@ -52,8 +55,9 @@ struct Gradient : EveryBlockAlike {
 };
 
 template <bool kSoftcap, bool kSimple, class T, class Out>
-LPREG_INLINE void sweep_gradient(const T* row, int64_t count, const GradientParams& params, Out* out) {
-  Gradient<kSoftcap, kSimple, T, Out> body(row, params, out);
+LPREG_INLINE void sweep_gradient(const T* row, const void* next, int64_t count, const GradientParams& params,
+                                 Out* out) {
+  Gradient<kSoftcap, kSimple, T, Out> body(row, next, params, out);
   sweep(count, body);
 }
 

@@ -60,7 +60,8 @@ void part_of_row(RowView row, ExpParams params, bool want_moment, bool want_raw,
     const auto write = [&](auto wanted) {
       BlockMaxima blocks(row.count);
       const float max = maximum(data, row.count, &blocks);
-      const auto sums = statistics<softcap.value, wanted.value>(data, row.count, &blocks, params, max, 0.0F);
+      const auto sums =
+          statistics<softcap.value, wanted.value>(data, row.next, row.count, &blocks, params, max, 0.0F);
       write_part(sums, params, max, sums.rest.total(), part);
     };
     // The raw sum is rare: then the moment comes along.
@@ -75,7 +76,8 @@ void kept_of_row(RowView row, ExpParams params, float max, float cut, bool want_
   with_row(row, params, [&](auto* data, auto softcap) {
     with_flag(want_linear, [&](auto linear) {
       constexpr unsigned kWanted = kKept | (linear.value ? kLinear : 0);
-      const auto sums = statistics<softcap.value, kWanted>(data, row.count, nullptr, params, max, cut);
+      const auto sums =
+          statistics<softcap.value, kWanted>(data, row.next, row.count, nullptr, params, max, cut);
       write_kept(sums, params, kept);
     });
   });
@@ -88,7 +90,8 @@ void part_and_kept_of_row(RowView row, ExpParams params, bool want_moment, float
       constexpr unsigned kWanted = kKept | (moment.value ? kMoment : 0);
       BlockMaxima blocks(row.count);
       const float max = maximum(data, row.count, &blocks);
-      const auto sums = statistics<softcap.value, kWanted>(data, row.count, &blocks, params, max, cut);
+      const auto sums =
+          statistics<softcap.value, kWanted>(data, row.next, row.count, &blocks, params, max, cut);
       write_kept(sums, params, kept);
       write_part(sums, params, max, kept->kept_rest + kept->dropped, part);
     });
@@ -128,7 +131,7 @@ void gradient_row(RowView row, const GradientParams& params, void* out, int32_t 
     with_dtype(out_dtype, [&](auto tag) {
       with_flag(is_simple(params), [&](auto simple) {
         auto* gradient = static_cast<typename decltype(tag)::Type*>(out);
-        sweep_gradient<softcap.value, simple.value>(data, row.count, params, gradient);
+        sweep_gradient<softcap.value, simple.value>(data, row.next, row.count, params, gradient);
       });
     });
   });

@@ -17,6 +17,9 @@ struct RowView {
   const void* data;
   int64_t count;
   int32_t dtype;  // lpreg_dtype
+  // The row that this thread reads next, fetched towards the caches during this row's last sweep; nullptr:
+  // unknown.
+  const void* next = nullptr;
 };
 
 struct ExpParams {

@@ -17,6 +17,7 @@ constexpr unsigned kLinear = 8;
 template <bool kSoftcap, unsigned kWanted, class T>
 struct Statistics {
   const T* row;
+  NextRow<T> next;
   const BlockMaxima* blocks;  // nullptr: unknown
   const Distance<kSoftcap> distance;
   const Exp exp, raw_exp;
@@ -24,9 +25,10 @@ struct Statistics {
   Counter maxima, kept;
   Sum rest, moment, raw_rest, kept_rest, dropped, linear;
 
-  LPREG_INLINE Statistics(const T* data, const BlockMaxima* block_maxima, const ExpParams& params,
-                          float max_value, float cut_value)
+  LPREG_INLINE Statistics(const T* data, const void* next_row, const BlockMaxima* block_maxima,
+                          const ExpParams& params, float max_value, float cut_value)
       : row(data),
+        next(data, next_row),
         blocks(block_maxima),
         distance(max_value, params),
         exp(params.temperature),
@@ -83,6 +85,7 @@ struct Statistics {
   }
 
   LPREG_INLINE void flush() {
+    next.fetch_block();
     if constexpr (has(kKept)) {
       kept_rest.flush();
       dropped.flush();
@@ -96,10 +99,10 @@ struct Statistics {
 };
 
 template <bool kSoftcap, unsigned kWanted, class T>
-LPREG_INLINE Statistics<kSoftcap, kWanted, T> statistics(const T* row, int64_t count,
+LPREG_INLINE Statistics<kSoftcap, kWanted, T> statistics(const T* row, const void* next, int64_t count,
                                                          const BlockMaxima* blocks, const ExpParams& params,
                                                          float max, float cut) {
-  Statistics<kSoftcap, kWanted, T> body(row, blocks, params, max, cut);
+  Statistics<kSoftcap, kWanted, T> body(row, next, blocks, params, max, cut);
   sweep(count, body);
   return body;
 }

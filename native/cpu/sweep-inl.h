@@ -60,6 +60,30 @@ struct RaggedVector {
   }
 };
 
+// Brings the row that is read next into the caches while this one is computed on: without it the first sweep
+// of a row waits for memory and the later ones leave memory idle.
+template <class T>
+class NextRow {
+ public:
+  LPREG_INLINE NextRow(const T* row, const void* next)
+      : fetched_(next == nullptr ? row : static_cast<const T*>(next)), is_known_(next != nullptr) {}
+
+  // Beside a vector of the row, where memory is the limit. Fetching the row itself costs less than asking.
+  LPREG_INLINE void fetch(int64_t index) const { __builtin_prefetch(fetched_ + index); }
+
+  // A block at once, where computing is the limit: nothing in the inner loop.
+  LPREG_INLINE void fetch_block() {
+    if (!is_known_) return;
+    constexpr int64_t kLine = 64 / sizeof(T);
+    for (int64_t i = 0; i < kBlock; i += kLine) __builtin_prefetch(fetched_ + i);
+    fetched_ += kBlock;
+  }
+
+ private:
+  const T* fetched_;
+  const bool is_known_;
+};
+
 // Calls step(k, where) for the vectors of [begin, end), a multiple of kVectors of them; k < kVectors is known
 // at compile time.
 template <int kVectors, class Step>

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <exception>
@@ -14,19 +15,24 @@ namespace {
 
 using Body = std::function<bool(int64_t, int64_t, int)>;
 
-// One parallel_for: its blocks are handed out by a counter, whoever comes first.
+// One parallel_for: its blocks are handed out in order, whoever comes first, and become smaller towards the
+// end so that all threads finish together.
 class Loop {
  public:
-  Loop(int64_t count, int64_t grain, const Body& body) : count_(count), grain_(grain), body_(body) {}
+  Loop(int64_t count, int64_t grain, int threads, const Body& body)
+      : count_(count), grain_(grain), shares_(int64_t{2} * threads), body_(body) {}
 
   // Works until no block is left or body has returned false. A body that throws stops the loop; finish()
   // rethrows.
   void work(int slot) noexcept {
     try {
       while (!stopped_.load(std::memory_order_relaxed)) {
-        const int64_t begin = next_.fetch_add(grain_, std::memory_order_relaxed);
-        if (begin >= count_) return;
-        const int64_t end = count_ - begin < grain_ ? count_ : begin + grain_;
+        int64_t begin = next_.load(std::memory_order_relaxed);
+        int64_t end = 0;
+        do {
+          if (begin >= count_) return;
+          end = begin + std::clamp<int64_t>((count_ - begin) / shares_, 1, grain_);
+        } while (!next_.compare_exchange_weak(begin, end, std::memory_order_relaxed));
         if (!body_(begin, end, slot)) stopped_.store(true, std::memory_order_relaxed);
       }
     } catch (...) {
@@ -45,6 +51,7 @@ class Loop {
  private:
   const int64_t count_;
   const int64_t grain_;
+  const int64_t shares_;  // a block is at most this part of what is left
   const Body& body_;
   std::atomic<int64_t> next_{0};
   std::atomic<bool> stopped_{false};
@@ -151,7 +158,7 @@ void ThreadPool::set_threads(int threads) {
 }
 
 bool ThreadPool::parallel_for(int64_t count, int64_t grain, const Body& body) {
-  Loop loop(count, grain, body);
+  Loop loop(count, grain, state_->threads, body);
   const bool alone = count <= grain || state_->threads == 1 || state_->owner != getpid();
   std::unique_lock<std::mutex> lock(state_->busy, std::defer_lock);
   if (alone || !lock.try_lock()) {

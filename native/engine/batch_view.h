@@ -10,6 +10,8 @@
 
 namespace lpreg {
 
+constexpr int64_t kNoRow = -1;
+
 inline int64_t element_size(int32_t dtype) { return dtype == LPREG_FLOAT32 ? 4 : 2; }
 
 inline float load_element(const void* row, int32_t dtype, int64_t index) {
@@ -56,6 +58,11 @@ class BatchView {
 
   cpu::RowView row_view(const lpreg_matrix& matrix, int64_t row) const {
     return {row_data(matrix, row), batch_.vocab, matrix.dtype};
+  }
+  // With the row that the same thread reads next; kNoRow: unknown.
+  cpu::RowView row_view(const lpreg_matrix& matrix, int64_t row, int64_t next) const {
+    const bool fetch = next != kNoRow && valid(next);
+    return {row_data(matrix, row), batch_.vocab, matrix.dtype, fetch ? row_data(matrix, next) : nullptr};
   }
 
  private:

@@ -17,9 +17,9 @@ const lpreg_row_state* proxy_state_of(const Workspace& workspace, int64_t row) {
   return workspace.proxy_states() == nullptr ? nullptr : workspace.proxy_states() + row;
 }
 
-void write_gradient_row(const Workspace& workspace, RowGradients* gradients, int64_t row, double grad_output,
-                        int slot) {
-  gradients->write(row, workspace.states()[row], proxy_state_of(workspace, row),
+void write_gradient_row(const Workspace& workspace, RowGradients* gradients, int64_t row, int64_t next,
+                        double grad_output, int slot) {
+  gradients->write(row, next, workspace.states()[row], proxy_state_of(workspace, row),
                    workspace.coefficients().scaled(row, grad_output), slot);
 }
 
@@ -35,9 +35,10 @@ void write_gradients(const LossCall& call, const Workspace& workspace, double gr
                      const lpreg_matrix& gradient) {
   const BatchView view(call.batch);
   RowGradients gradients(call.context, call.options.row, view, gradient, 0, view.vocab());
-  for_each_row(
-      call.context, view.rows(), view.vocab(), call.call, LPREG_CONSUMED,
-      [&](int64_t row, int slot) { write_gradient_row(workspace, &gradients, row, grad_output, slot); });
+  for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_CONSUMED,
+               [&](int64_t row, int slot) {
+                 write_gradient_row(workspace, &gradients, row, kNoRow, grad_output, slot);
+               });
 }
 
 // One evaluation of the whole loss: the passes over the rows, in the order that the objective allows.
@@ -56,7 +57,7 @@ class LossRun {
   // Statistics of all rows, then the objective.
   void forward() {
     workspace_.begin();
-    for_rows(LPREG_UNTOUCHED, [&](int64_t row, int) { read_row(row); });
+    for_rows(LPREG_UNTOUCHED, [&](int64_t row, int64_t next, int) { read_row(row, next); });
     check_logits(LPREG_UNTOUCHED);
     stage_.select(workspace_.states());
     evaluate_all(call_.context, &stage_, workspace_.states(), view_.rows());
@@ -76,14 +77,14 @@ class LossRun {
     }
     std::vector<uint8_t> deferred(row_local ? 0 : static_cast<size_t>(view_.rows()));
     RowGradients gradients(call_.context, options_.row, view_, gradient, 0, view_.vocab());
-    for_rows(LPREG_CONSUMED, [&](int64_t row, int slot) {
-      read_row(row);
+    for_rows(LPREG_CONSUMED, [&](int64_t row, int64_t next, int slot) {
+      read_row(row, kNoRow);
       if (!row_local && stage_.may_be_selected(row, workspace_.states()[row])) {
         deferred[static_cast<size_t>(row)] = 1;
         return;
       }
       stage_.evaluate(row, workspace_.states()[row]);
-      write_gradient_row(workspace_, &gradients, row, grad_output, slot);
+      write_gradient_row(workspace_, &gradients, row, next, grad_output, slot);
     });
     if (!row_local) write_deferred(deferred, &gradients, grad_output);
     check_logits(LPREG_CONSUMED);
@@ -102,10 +103,10 @@ class LossRun {
  private:
   template <class Body>
   void for_rows(lpreg_output_status status, const Body& body) {
-    for_each_row(call_.context, view_.rows(), view_.vocab(), call_.call, status, body);
+    for_each_row_ahead(call_.context, view_.rows(), view_.vocab(), call_.call, status, body);
   }
 
-  void read_row(int64_t row) {
+  void read_row(int64_t row, int64_t next) {
     lpreg_row_state& state = workspace_.states()[row];
     lpreg_row_state* proxy = workspace_.proxy_states() == nullptr ? nullptr : workspace_.proxy_states() + row;
     if (proxy != nullptr) *proxy = core::masked_state();
@@ -115,7 +116,7 @@ class LossRun {
     }
     // The full KL can enter the loss only where the advantage is negative.
     const bool may_regularise = options_.objective == LPREG_LP_REG_PAPER && view_.advantage(row) < 0;
-    state = statistics_.compute(row, has_kl_ || may_regularise, proxy);
+    state = statistics_.compute(row, next, has_kl_ || may_regularise, proxy);
   }
 
   void write_deferred(const std::vector<uint8_t>& deferred, RowGradients* gradients, double grad_output) {
@@ -128,7 +129,7 @@ class LossRun {
                  [&](int64_t i, int slot) {
                    const int64_t row = rows[static_cast<size_t>(i)];
                    stage_.evaluate(row, workspace_.states()[row]);
-                   write_gradient_row(workspace_, gradients, row, grad_output, slot);
+                   write_gradient_row(workspace_, gradients, row, kNoRow, grad_output, slot);
                  });
   }
 

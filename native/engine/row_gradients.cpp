@@ -48,14 +48,15 @@ const float* RowGradients::dense_proxy(int64_t row, const lpreg_row_state* proxy
   return q;
 }
 
-void RowGradients::write(int64_t row, const lpreg_row_state& state, const lpreg_row_state* proxy_state,
-                         const core::RowCoefficients& coefficients, int slot) {
+void RowGradients::write(int64_t row, int64_t next, const lpreg_row_state& state,
+                         const lpreg_row_state* proxy_state, const core::RowCoefficients& coefficients,
+                         int slot) {
   if ((state.flags & LPREG_ROW_MASKED) || core::all_zero(coefficients)) return fill(row, 0);
   const double sum = coefficients.log_prob + coefficients.entropy + coefficients.kl;
   if ((state.flags & LPREG_ROW_NON_FINITE) || std::isnan(sum)) return fill(row, NAN);
 
   const core::RowGradient constants = core::row_gradient(options_, state, coefficients, vocab_total_);
-  const cpu::RowView logits = view_.row_view(view_.batch().logits, row);
+  const cpu::RowView logits = view_.row_view(view_.batch().logits, row, next);
   const float* proxy = constants.proxy_scale != 0 ? dense_proxy(row, proxy_state, slot) : nullptr;
   const cpu::GradientParams params{exp_params(options_),
                                    state.max,

@@ -66,10 +66,11 @@ lpreg_row_state row_state(const cpu::RowKernels& kernels, const lpreg_row_option
   return state;
 }
 
-lpreg_row_state RowStatistics::compute(int64_t row, bool want_kl, lpreg_row_state* proxy_state) const {
+lpreg_row_state RowStatistics::compute(int64_t row, int64_t next, bool want_kl,
+                                       lpreg_row_state* proxy_state) const {
   const lpreg_batch& batch = view_.batch();
   const int64_t action = batch.actions == nullptr ? kNoAction : view_.action(row);
-  const cpu::RowView logits = view_.row_view(batch.logits, row);
+  const cpu::RowView logits = view_.row_view(batch.logits, row, next);
   const bool own_proxy = options_.proxy == LPREG_PROXY_CURRENT;
   const lpreg_row_options options = own_proxy ? options_ : core::without_filter(options_);
   lpreg_row_state state = row_state(kernels_, options, logits, action, want_entropy_);

@@ -54,7 +54,7 @@ void write_gradient_rows(const RowCall& call, Shard shard, const lpreg_row_state
                                                           value_at(cotangents.entropy, row),
                                                           value_at(cotangents.kl, row)};
                  const bool valid = view.valid(row);
-                 gradients.write(row, valid ? states[row] : core::masked_state(),
+                 gradients.write(row, kNoRow, valid ? states[row] : core::masked_state(),
                                  proxy_states == nullptr ? nullptr : proxy_states + row, coefficients, slot);
                });
 }
@@ -91,12 +91,12 @@ void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* state
   check_row_states(call, states, proxy_states);
   const bool want_kl = outputs != nullptr && outputs->kl != nullptr;
   const RowStatistics statistics(call.context, call.options, view, true);
-  for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_UNTOUCHED, [&](int64_t row, int) {
+  const auto compute = [&](int64_t row, int64_t next, int) {
     if (proxy_states != nullptr) proxy_states[row] = core::masked_state();
-    states[row] = view.valid(row) ? statistics.compute(row, want_kl,
-                                                       proxy_states == nullptr ? nullptr : proxy_states + row)
-                                  : core::masked_state();
-  });
+    lpreg_row_state* proxy = proxy_states == nullptr ? nullptr : proxy_states + row;
+    states[row] = view.valid(row) ? statistics.compute(row, next, want_kl, proxy) : core::masked_state();
+  };
+  for_each_row_ahead(call.context, view.rows(), view.vocab(), call.call, LPREG_UNTOUCHED, compute);
   if (non_finite == LPREG_NON_FINITE_ERROR) {
     check_states(view, states, proxy_states, LPREG_UNTOUCHED);
     if (want_kl) check_kl(view, states);
