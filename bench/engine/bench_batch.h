@@ -1,5 +1,5 @@
-// Batches and losses of the engine's benchmark, alike to those of lib/bench: peaked logits as of a trained model, flat
-// ones standard normal; few distinct rows, repeated.
+// Batches and losses of the engine's benchmark, alike to those of lib/bench: peaked logits as of a trained
+// model, flat ones standard normal; few distinct rows, repeated.
 #pragma once
 
 #include <algorithm>
@@ -87,7 +87,8 @@ class Batch {
   static constexpr int64_t kDistinctRows = 8;
   static constexpr int kHeads = 8;
 
-  void draw_tile(int64_t rows, int64_t vocab, const std::string& dtype, bool peaked, std::mt19937_64* random) {
+  void draw_tile(int64_t rows, int64_t vocab, const std::string& dtype, bool peaked,
+                 std::mt19937_64* random) {
     std::normal_distribution<float> normal(0, peaked ? 2.0F : 1.0F);
     std::vector<float> values(static_cast<size_t>(rows * vocab));
     for (float& value : values) value = normal(*random);
@@ -100,7 +101,8 @@ class Batch {
     }
     tile_.resize(static_cast<size_t>(rows) * row_bytes_);
     for (size_t i = 0; i < values.size(); ++i) {
-      const uint16_t half = dtype == "float16" ? core::float_to_float16(values[i]) : core::float_to_bfloat16(values[i]);
+      const uint16_t half =
+          dtype == "float16" ? core::float_to_float16(values[i]) : core::float_to_bfloat16(values[i]);
       std::memcpy(&tile_[i * element_], element_ == 4 ? static_cast<void*>(&values[i]) : &half, element_);
     }
   }

@@ -1,9 +1,10 @@
 // lpreg_engine_bench LIBRARY... [--loss NAME] [--form NAME] [--rows N] [--vocab N] [--dtype NAME]
 //                    [--logits NAME] [--threads N] [--rounds N] [--no-entropy]
 //
-// One case through the C ABI, without Node: builds of liblpreg.so against each other, run by run in turns on the
-// same memory and beside a memcpy of the logits by as many threads. Inputs are restored outside of the timer.
-// Below `valgrind --tool=callgrind --toggle-collect='measured_run*'` with --rounds 1 it counts instructions.
+// One case through the C ABI, without Node: builds of liblpreg.so against each other, run by run in turns on
+// the same memory and beside a memcpy of the logits by as many threads. Inputs are restored outside of the
+// timer. Below `valgrind --tool=callgrind --toggle-collect='measured_run*'` with --rounds 1 it counts
+// instructions.
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -26,8 +27,8 @@ namespace {
 struct Arguments {
   std::vector<std::string> libraries;
   std::map<std::string, std::string> values = {
-      {"loss", "grpo"}, {"form", "in-place"}, {"rows", "256"},   {"vocab", "151936"}, {"dtype", "float32"},
-      {"logits", "peaked"}, {"threads", "1"}, {"rounds", "15"}, {"no-entropy", ""}};
+      {"loss", "grpo"},     {"form", "in-place"}, {"rows", "256"},  {"vocab", "151936"}, {"dtype", "float32"},
+      {"logits", "peaked"}, {"threads", "1"},     {"rounds", "15"}, {"no-entropy", ""}};
 
   const std::string& of(const char* name) const { return values.at(name); }
   int64_t number(const char* name) const { return std::atoll(of(name).c_str()); }
@@ -84,8 +85,8 @@ class Build {
         item.forward_only
             ? api_->loss_forward(context_, &item.options, &batch->view(), workspace.data(), bytes, outputs,
                                  &result, nullptr, &error)
-            : api_->loss_forward_backward(context_, &item.options, &batch->view(), workspace.data(), bytes, {},
-                                          &gradient, outputs, &result, nullptr, &error);
+            : api_->loss_forward_backward(context_, &item.options, &batch->view(), workspace.data(), bytes,
+                                          {}, &gradient, outputs, &result, nullptr, &error);
     if (status != LPREG_OK) fail(std::string(error.argument) + ": " + error.message);
   }
 
@@ -159,7 +160,8 @@ int run(const Arguments& arguments) {
     const double time = median(times[i]);
     const double best = *std::min_element(times[i].begin(), times[i].end());
     std::printf("%9.4f ms (best %9.4f)  %7.4f ns/element  %6.3f x copy  %s\n", time, best,
-                1e6 * time / elements, time / copy, i < builds.size() ? arguments.libraries[i].c_str() : "copy");
+                1e6 * time / elements, time / copy,
+                i < builds.size() ? arguments.libraries[i].c_str() : "copy");
   }
   return 0;
 }

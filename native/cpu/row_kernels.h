@@ -40,7 +40,7 @@ struct GradientParams {
 };
 
 struct RowKernels {
-  const char* name;  // "baseline", "avx2", "avx512"
+  const char* name;  // "baseline", "avx2", "avx512", "neon"
 
   // (a): max, max_count, rest and, where asked for, moment and raw_rest; leaves action_logit alone. NaN or
   // +inf anywhere makes `rest` NaN. An empty or all -inf row gives max = -inf, max_count = 0, rest = 0.

@@ -1,5 +1,6 @@
 #include "loss.h"
 
+#include <optional>
 #include <vector>
 
 #include "loss_rules.h"
@@ -7,6 +8,7 @@
 #include "row_gradients.h"
 #include "row_loop.h"
 #include "row_statistics.h"
+#include "selection_reach.h"
 #include "validate.h"
 #include "workspace.h"
 
@@ -76,10 +78,12 @@ class LossRun {
       stage_.weigh();
     }
     std::vector<uint8_t> deferred(row_local ? 0 : static_cast<size_t>(view_.rows()));
+    std::optional<SelectionReach> reach;
+    if (!row_local) reach.emplace(options_, view_);
     RowGradients gradients(call_.context, options_.row, view_, gradient, 0, view_.vocab());
     for_rows(LPREG_CONSUMED, [&](int64_t row, int64_t next, int slot) {
       read_row(row, kNoRow);
-      if (!row_local && stage_.may_be_selected(row, workspace_.states()[row])) {
+      if (reach && may_be_selected(&*reach, row)) {
         deferred[static_cast<size_t>(row)] = 1;
         return;
       }
@@ -117,6 +121,13 @@ class LossRun {
     // The full KL can enter the loss only where the advantage is negative.
     const bool may_regularise = options_.objective == LPREG_LP_REG_PAPER && view_.advantage(row) < 0;
     state = statistics_.compute(row, next, has_kl_ || may_regularise, proxy);
+  }
+
+  // Every candidate must be shown to `reach`, whether it can be regularised or not.
+  bool may_be_selected(SelectionReach* reach, int64_t row) const {
+    const lpreg_row_state& state = workspace_.states()[row];
+    if (state.flags & (LPREG_ROW_MASKED | LPREG_ROW_NON_FINITE)) return false;
+    return reach->may_reach(row, state.log_prob) && stage_.may_be_selected(row, state);
   }
 
   void write_deferred(const std::vector<uint8_t>& deferred, RowGradients* gradients, double grad_output) {
