@@ -47,6 +47,8 @@ std::vector<const RowKernels*> runnable_kernels() {
 #if defined(__x86_64__)
   if (has_avx2()) all.push_back(&kernels_avx2());
   if (has_avx512()) all.push_back(&kernels_avx512());
+#elif defined(__aarch64__)
+  all.push_back(&kernels_neon());  // part of the architecture
 #endif
   return all;
 }

@@ -8,5 +8,6 @@ namespace lpreg::cpu {
 const RowKernels& kernels_baseline();
 const RowKernels& kernels_avx2();    // x86-64 only
 const RowKernels& kernels_avx512();  // x86-64 only
+const RowKernels& kernels_neon();    // 64-bit ARM only
 
 }  // namespace lpreg::cpu

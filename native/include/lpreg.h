@@ -98,7 +98,7 @@ typedef struct lpreg_context_options {
 typedef struct lpreg_context_info {
   size_t struct_size;
   const char* version;          /* of the library, such as "0.1.0" */
-  const char* instruction_set;  /* in use: "baseline", "avx2", "avx512" */
+  const char* instruction_set;  /* in use: "baseline", "avx2", "avx512", "neon" */
   const char* instruction_sets; /* that this machine can run, comma-separated, best last */
   const char* cuda_reason;      /* why CUDA cannot be used, "" when it can */
   int32_t backend;              /* LPREG_BACKEND_CPU or LPREG_BACKEND_CUDA */
