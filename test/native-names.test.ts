@@ -2,18 +2,24 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { lossMetrics } from '../lib/loss/metrics.js';
 import type { NativeFailure } from '../lib/native/addon-types.js';
-import { toError } from '../lib/native/failure.js';
+import { ARGUMENT_ORDER } from '../lib/native/arguments.js';
+import { addon } from '../lib/native/binding.js';
+import { fromFailure } from '../lib/native/failure.js';
 import {
   ARGUMENT_NAMES,
   BATCH_FIELDS,
   FILTER_EMPTY_ORDER,
   FILTER_ON_ORDER,
   FILTER_ORDER,
+  LOSS_OPTION_ORDER,
   METRIC_FIELDS,
   NUMBER_OPTIONS,
   OBJECTIVE_ORDER,
+  OPERATION_ORDER,
   PROXY_ORDER,
+  ROW_OPTION_ORDER,
   SNAPSHOT_FIELDS,
   TOKEN_FIELDS,
   WORD_OPTIONS,
@@ -98,6 +104,24 @@ test.each<[string, readonly string[]]>([
   expect(enumeratorsOf(name)).toStrictEqual(plain);
 });
 
+test.each<[string, readonly string[]]>([
+  ['operations', OPERATION_ORDER],
+  ['arguments', ARGUMENT_ORDER],
+  ['rowOptions', ROW_OPTION_ORDER],
+  ['lossOptions', LOSS_OPTION_ORDER],
+  ['scalars', ['loss', ...Object.values(METRIC_FIELDS)]],
+  ['tokenFields', Object.values(TOKEN_FIELDS)],
+])('%s stand in the same order in the addon', (table, order) => {
+  expect(addon().orders[table]).toStrictEqual(order);
+});
+
+test('metrics are read from where the addon writes them', () => {
+  const scalars = Float64Array.from(Object.keys(METRIC_FIELDS), (_, i) => i + 1);
+  expect(Object.entries(lossMetrics(Float64Array.of(0, ...scalars)))).toStrictEqual(
+    Object.keys(METRIC_FIELDS).map((metric, i) => [metric, i + 1]),
+  );
+});
+
 test('losses are in the order of lpreg_objective', () => {
   const named = OBJECTIVE_ORDER.map((loss) => (loss === '80-20' ? 'top-entropy' : loss));
   expect(named.map((loss) => loss.toUpperCase().replace(/[- ]/g, '_'))).toStrictEqual(
@@ -110,10 +134,10 @@ test('every status has the code of its name', () => {
   const renamed: Record<string, string> = { ERR_CANCELLED: 'ERR_ABORTED', ERR_WORKSPACE: 'ERR_INTERNAL' };
   for (const [status, name] of enumeratorsOf('lpreg_status').entries()) {
     if (name === 'OK') continue;
-    expect(toError({ ...failure, status }).code).toBe(renamed[name] ?? name);
+    expect(fromFailure({ ...failure, status }).code).toBe(renamed[name] ?? name);
   }
-  expect(toError({ ...failure, status: 1000 }).code).toBe('ERR_DETACHED');
-  expect(toError({ ...failure, status: 999 }).code).toBe('ERR_INTERNAL');
+  expect(fromFailure({ ...failure, status: 1000 }).code).toBe('ERR_DETACHED');
+  expect(fromFailure({ ...failure, status: 999 }).code).toBe('ERR_INTERNAL');
 });
 
 test('a failure names its argument as the caller does', () => {
@@ -124,7 +148,7 @@ test('a failure names its argument as the caller does', () => {
     index: 3,
     outputStatus: 1,
   };
-  const error = toError(failure, 'why');
+  const error = fromFailure(failure, 'why');
   expect(error).toMatchObject({
     code: 'ERR_NON_FINITE_INPUT',
     argument: 'oldLogProbs',

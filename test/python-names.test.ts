@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ResolvedOptions } from '../lib/index.js';
 import { defaultLossFields, statsFields } from '../lib/loss/token-fields.js';
-import { toError } from '../lib/native/failure.js';
+import { fromFailure } from '../lib/native/failure.js';
 import * as names from '../lib/native/names.js';
 import { DEFAULTS } from '../lib/options/defaults.js';
 import { pythonWith, runPython } from './support/python.js';
@@ -122,7 +122,7 @@ describe.skipIf(python === undefined)(`lp_reg.py beside TypeScript and lpreg.h${
     const failure = { argument: '', message: '', index: -1, outputStatus: 0 };
     for (const [status, code] of (ours.ERROR_CODES as string[]).entries()) {
       if (code === 'ERR_DEVICE') continue; // the addon has no device yet
-      expect([status, code]).toStrictEqual([status, toError({ ...failure, status }).code]);
+      expect([status, code]).toStrictEqual([status, fromFailure({ ...failure, status }).code]);
     }
     expect(header.match(/LPREG_ERR_\w+ = \d+/g)).toHaveLength(ours.ERROR_CODES.length - 1);
   });

@@ -1,16 +1,24 @@
 import { LpRegError } from '../errors.js';
-import type { GradientArgument, NativeWorkspace, Operations } from '../native/addon-types.js';
+import type { NativeWorkspace } from '../native/addon-types.js';
+import { AT, type CallArguments } from '../native/arguments.js';
 import type { CheckedLogitsBatch } from '../native/batch-argument.js';
 import type { ContextHandle } from '../native/context.js';
 import { type JobOptions, run, runJob } from '../native/jobs.js';
-import type { Fields } from '../tensors/own-fields.js';
 import type { Tensor } from '../tensors/tensor.js';
-import { consuming, consumingLater, type GradientTarget, gradientTarget } from './gradient.js';
+import type { CallFields } from './call-options.js';
+import {
+  consuming,
+  consumingLater,
+  type GradientOptions,
+  type GradientTarget,
+  gradientTarget,
+} from './gradient.js';
 import { isOverwrittenSince } from './overwritten.js';
 
 /** What a forward pass leaves behind. */
 export interface ForwardPass {
   readonly context: ContextHandle;
+  /** With the arguments of the forward pass, among them the options. */
   readonly batch: CheckedLogitsBatch;
   /** When the logits were read, for `isOverwrittenSince`. */
   readonly time: number;
@@ -20,41 +28,38 @@ export interface ForwardPass {
 /** Operations that go back to the logits. */
 type BackwardOperation = 'lossBackward' | 'tokenStatsBackward';
 
-/** Makes an operation's arguments from the options of a call, the forward pass and the gradient's place. */
-type Complete<Name extends BackwardOperation> = (
-  fields: Fields,
-  pass: ForwardPass,
-  gradient: GradientArgument,
-) => Operations[Name]['arguments'];
+/** Fills in what an operation takes beyond batch, workspace and gradient. */
+type Complete<Option extends string> = (values: CallArguments, fields: CallFields<Option>) => void;
+
+/** Options of a backward pass, whatever the operation. */
+type BackwardFields<Option extends string> = CallFields<Option | keyof GradientOptions>;
 
 /** The way back from a forward pass, as long as its logits last and it has not been disposed of. */
-export class BackwardPass<Name extends BackwardOperation> {
-  readonly #operation: Name;
-  readonly #complete: Complete<Name>;
+export class BackwardPass<Option extends string> {
+  readonly #operation: BackwardOperation;
+  readonly #complete: Complete<Option>;
   #pass: ForwardPass | undefined;
   #beingConsumed = false;
 
-  constructor(operation: Name, pass: ForwardPass, complete: Complete<Name>) {
+  constructor(operation: BackwardOperation, pass: ForwardPass, complete: Complete<Option>) {
     this.#operation = operation;
     this.#complete = complete;
     this.#pass = pass;
   }
 
   /** @param fields - Options of the call, among them `into` and `dtype`. */
-  run(fields: Fields): Tensor {
-    const { pass, target, argument } = this.#prepare(fields);
-    consuming(target, () => run(pass.context, this.#operation, argument));
+  run(fields: BackwardFields<Option>): Tensor {
+    const { pass, target, values } = this.#prepare(fields);
+    consuming(target, () => run(pass.context, this.#operation, values));
     return target.tensor;
   }
 
   /** {@link run} off the event loop. */
-  async runJob(fields: Fields, job: JobOptions): Promise<Tensor> {
-    const { pass, target, argument } = this.#prepare(fields);
+  async runJob(fields: BackwardFields<Option>, job: JobOptions): Promise<Tensor> {
+    const { pass, target, values } = this.#prepare(fields);
     this.#beingConsumed = target.inPlace;
     try {
-      await consumingLater(target, () =>
-        runJob(pass.context, this.#operation, argument, job, pass.batch.rows),
-      );
+      await consumingLater(target, () => runJob(pass.context, this.#operation, values, job, pass.batch.rows));
     } finally {
       this.#beingConsumed = false;
     }
@@ -65,10 +70,10 @@ export class BackwardPass<Name extends BackwardOperation> {
     this.#pass = undefined;
   }
 
-  #prepare(fields: Fields): {
+  #prepare(fields: BackwardFields<Option>): {
     pass: ForwardPass;
     target: GradientTarget;
-    argument: Operations[Name]['arguments'];
+    values: CallArguments;
   } {
     const pass = this.#pass;
     if (pass === undefined) throw new LpRegError('ERR_DISPOSED', 'this result has been disposed of');
@@ -78,7 +83,11 @@ export class BackwardPass<Name extends BackwardOperation> {
         'logits: a gradient has been written over them, so that nothing is left to differentiate';
       throw new LpRegError('ERR_CONSUMED', message, { argument: 'logits' });
     }
-    const target = gradientTarget(fields, logits);
-    return { pass, target, argument: this.#complete(fields, pass, target.argument) };
+    const values = pass.batch.values.slice();
+    values[AT.results] = undefined;
+    values[AT.workspace] = pass.workspace;
+    const target = gradientTarget(fields, pass.batch, values);
+    this.#complete(values, fields);
+    return { pass, target, values };
   }
 }

@@ -1,5 +1,5 @@
-import { JOB_OPTIONS, type JobOptions, readJobOptions } from '../native/jobs.js';
-import { type Fields, ownFields, rejectUnknownFields } from '../tensors/own-fields.js';
+import { type JobOptions, readJobOptions } from '../native/jobs.js';
+import { fieldReader } from '../tensors/own-fields.js';
 import type { DefaultTokenField, TokenField } from './token-fields.js';
 
 /** Which per-token arrays a forward pass gives. */
@@ -12,21 +12,36 @@ export interface ForwardOptions<Field extends TokenField = DefaultTokenField> {
   readonly outputs?: readonly Field[] | undefined;
 }
 
-/**
- * Own fields of a synchronous call's options.
- * @throws {LpRegError} `ERR_TYPE`, `ERR_OPTION_WITHOUT_EFFECT`.
- */
-export function callFields(options: object | undefined, known: readonly string[]): Fields {
-  const fields = ownFields(options ?? {}, 'options');
-  rejectUnknownFields(fields, known, '');
-  return fields;
+/** Own properties of the options of a call. */
+export type CallFields<Name extends string> = Readonly<Record<Name, unknown>>;
+
+/** Reads the options of a call, and those of its asynchronous form, which can be aborted and watched. */
+export interface CallOptions<Name extends string> {
+  /** @throws {LpRegError} `ERR_TYPE`, `ERR_OPTION_WITHOUT_EFFECT`. */
+  sync(options: object | null | undefined): CallFields<Name>;
+  /** @throws {LpRegError} As {@link sync}. */
+  job(options: object | null | undefined): [fields: CallFields<Name>, job: JobOptions];
 }
 
-/** {@link callFields} of an asynchronous call, which can be aborted and watched. */
-export function jobFields(
-  options: object | undefined,
-  known: readonly string[],
-): [fields: Fields, job: JobOptions] {
-  const fields = callFields(options, [...known, ...JOB_OPTIONS]);
-  return [fields, readJobOptions(fields)];
+/** @param empty - See `fieldReader`. */
+export function callOptions<Name extends string>(empty: () => Record<Name, unknown>): CallOptions<Name> {
+  const readSync = fieldReader(empty, undefined, '');
+  const readJob = fieldReader<Name | keyof JobOptions>(
+    () => ({ ...empty(), signal: undefined, onProgress: undefined }),
+    undefined,
+    '',
+  );
+  const nothing = empty();
+  return {
+    sync: (options) => (isAbsent(options) ? nothing : readSync(options, 'options')),
+    job: (options) => {
+      if (isAbsent(options)) return [nothing, {}];
+      const fields = readJob(options, 'options');
+      return [fields, readJobOptions(fields)];
+    },
+  };
+}
+
+function isAbsent(options: object | null | undefined): options is null | undefined {
+  return options === undefined || options === null;
 }

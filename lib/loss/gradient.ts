@@ -1,8 +1,7 @@
 import { LpRegError } from '../errors.js';
-import type { GradientArgument } from '../native/addon-types.js';
-import { matrixArgument } from '../native/batch-argument.js';
+import { AT, type CallArguments } from '../native/arguments.js';
+import { type CheckedLogitsBatch, setMatrix } from '../native/batch-argument.js';
 import { readDtype, requireShape, type TensorView, viewTensor } from '../tensors/layout.js';
-import type { Fields } from '../tensors/own-fields.js';
 import type { Tensor, TensorData, TensorDtype } from '../tensors/tensor.js';
 import { allocate } from './allocate.js';
 import { recordOverwrite } from './overwritten.js';
@@ -25,37 +24,49 @@ export interface BackwardOptions<Into extends Tensor = Tensor> extends GradientO
   readonly gradOutput?: number | undefined;
 }
 
-/** Names of {@link GradientOptions}. */
-export const GRADIENT_OPTIONS = ['into', 'dtype'] as const;
+/** No {@link GradientOptions}. */
+export const noGradientOptions = () => ({ into: undefined, dtype: undefined });
 
-/** Names of {@link BackwardOptions}. */
-export const BACKWARD_OPTIONS = [...GRADIENT_OPTIONS, 'gradOutput'] as const;
+/** No {@link BackwardOptions}. */
+export const noBackwardOptions = () => ({ into: undefined, dtype: undefined, gradOutput: undefined });
 
 /** A gradient about to be computed. */
 export interface GradientTarget {
-  readonly argument: GradientArgument;
+  /** Where it is written. */
+  readonly view: TensorView;
   /** What the caller gets: the tensor it gave, or a new one. */
   readonly tensor: Tensor;
   readonly inPlace: boolean;
 }
 
 /**
- * Checks `into` and `dtype`, and allocates a new tensor where there is none.
+ * Checks `into` and `dtype`, allocates a new tensor where there is none, and fills in the arguments of the
+ * addon.
  * @throws {LpRegError} As `viewTensor`; `ERR_SHAPE`, `ERR_OPTION_WITHOUT_EFFECT`, `ERR_OUT_OF_MEMORY`.
  */
-export function gradientTarget({ into, dtype }: Fields, logits: TensorView): GradientTarget {
-  if (into === undefined) {
-    return newGradient(dtype === undefined ? logits.dtype : readDtype(dtype, 'dtype', 'dtype'), logits);
-  }
+export function gradientTarget(
+  { into, dtype }: Readonly<Record<keyof GradientOptions, unknown>>,
+  batch: CheckedLogitsBatch,
+  values: CallArguments,
+): GradientTarget {
+  const target = into === undefined ? newTarget(dtype, batch.logits) : givenTarget(into, dtype, batch);
+  setMatrix(values, AT.gradient, target.view);
+  values[AT.gradient_owned] = into === undefined;
+  return target;
+}
+
+function givenTarget(into: unknown, dtype: unknown, batch: CheckedLogitsBatch): GradientTarget {
   if (dtype !== undefined) {
     throw new LpRegError('ERR_OPTION_WITHOUT_EFFECT', 'dtype: has no effect with into, which has its own', {
       argument: 'dtype',
     });
   }
+  const { logits } = batch;
+  if (into === batch.givenLogits) return { view: logits, tensor: into as Tensor, inPlace: true };
   const view = viewTensor(into, 'into');
   requireShape(view, logits.shape, 'into');
   const inPlace = view.data.buffer === logits.data.buffer && view.data.byteOffset === logits.data.byteOffset;
-  return { argument: { ...matrixArgument(view), owned: false }, tensor: into as Tensor, inPlace };
+  return { view, tensor: into as Tensor, inPlace };
 }
 
 /** Runs what writes a gradient; an in-place one is recorded as soon as it has consumed the logits. */
@@ -82,24 +93,17 @@ export async function consumingLater<T>(target: GradientTarget, write: () => Pro
   }
 }
 
-function recordConsumed({ inPlace, argument }: GradientTarget, error?: unknown): void {
+function recordConsumed({ inPlace, view }: GradientTarget, error?: unknown): void {
   const untouched = error !== undefined && !(error instanceof LpRegError && error.status === 'consumed');
-  if (inPlace && !untouched) recordOverwrite(argument.data);
+  if (inPlace && !untouched) recordOverwrite(view.data);
 }
 
-function newGradient(dtype: TensorDtype, logits: TensorView): GradientTarget {
-  const { shape } = logits;
-  const data = allocate(
-    arrayTypeOf(dtype, logits),
-    shape.reduce((a, b) => a * b, 1),
-    'gradient',
-  );
-  const tensor = { data, dtype, shape };
-  return {
-    argument: { ...matrixArgument(viewTensor(tensor, 'gradient')), owned: true },
-    tensor,
-    inPlace: false,
-  };
+function newTarget(wanted: unknown, logits: TensorView): GradientTarget {
+  const dtype = wanted === undefined ? logits.dtype : readDtype(wanted, 'dtype', 'dtype');
+  const shape = [...logits.shape];
+  const elements = shape.reduce((a, b) => a * b, 1);
+  const tensor = { data: allocate(arrayTypeOf(dtype, logits), elements, 'gradient'), dtype, shape };
+  return { view: viewTensor(tensor, 'gradient'), tensor, inPlace: false };
 }
 
 /** A `Float16Array` only where the logits are one; older engines have none. */

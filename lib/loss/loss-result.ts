@@ -1,10 +1,9 @@
-import type { LossOptionsArgument, LossResultValue } from '../native/addon-types.js';
+import { AT, type CallArguments } from '../native/arguments.js';
 import type { JobOptions } from '../native/jobs.js';
-import type { Fields } from '../tensors/own-fields.js';
 import type { Tensor } from '../tensors/tensor.js';
 import { BackwardPass, type ForwardPass } from './backward-pass.js';
-import { callFields, jobFields } from './call-options.js';
-import { BACKWARD_OPTIONS, type BackwardOptions } from './gradient.js';
+import { callOptions } from './call-options.js';
+import { type BackwardOptions, noBackwardOptions } from './gradient.js';
 import { type LossMetrics, lossMetrics } from './metrics.js';
 import type { TokenField, TokenResults } from './token-fields.js';
 
@@ -22,6 +21,8 @@ export interface LossAndGradient<Field extends TokenField, Into extends Tensor> 
   readonly gradLogits: Into;
 }
 
+const BACKWARD = callOptions(noBackwardOptions);
+
 /**
  * Result of a forward pass, which can be taken backward as often as its logits last.
  *
@@ -32,25 +33,17 @@ export class LossResult<Field extends TokenField> implements LossValues<Field>, 
   readonly loss: number;
   readonly metrics: LossMetrics;
   readonly tokens: TokenResults<Field>;
-  readonly #pass: BackwardPass<'lossBackward'>;
+  readonly #pass: BackwardPass<keyof BackwardOptions>;
 
-  /** @internal */
-  constructor(
-    pass: ForwardPass,
-    options: LossOptionsArgument,
-    result: LossResultValue,
-    tokens: TokenResults<Field>,
-  ) {
-    this.loss = result.loss as number;
-    this.metrics = lossMetrics(result);
+  /**
+   * @internal
+   * @param scalars - As `lossMetrics` takes them; they are read now.
+   */
+  constructor(pass: ForwardPass, scalars: Float64Array, tokens: TokenResults<Field>) {
+    this.loss = scalars[0] as number;
+    this.metrics = lossMetrics(scalars);
     this.tokens = tokens;
-    this.#pass = new BackwardPass('lossBackward', pass, (fields, { batch, workspace }, gradient) => ({
-      options,
-      batch: batch.argument,
-      workspace,
-      grad_output: gradOutputOf(fields),
-      gradient,
-    }));
+    this.#pass = new BackwardPass('lossBackward', pass, setGradOutput);
   }
 
   /**
@@ -71,7 +64,7 @@ export class LossResult<Field extends TokenField> implements LossValues<Field>, 
    * await result.backward({ into: logits, gradOutput: 1 / accumulationSteps });
    */
   async backward<Into extends Tensor = Tensor>(options?: BackwardOptions<Into> & JobOptions): Promise<Into> {
-    const [fields, job] = jobFields(options, BACKWARD_OPTIONS);
+    const [fields, job] = BACKWARD.job(options);
     return (await this.#pass.runJob(fields, job)) as Into;
   }
 
@@ -80,7 +73,7 @@ export class LossResult<Field extends TokenField> implements LossValues<Field>, 
    * @throws {LpRegError} As {@link backward}, except `ERR_ABORTED`.
    */
   backwardSync<Into extends Tensor = Tensor>(options?: BackwardOptions<Into>): Into {
-    return this.#pass.run(callFields(options, BACKWARD_OPTIONS)) as Into;
+    return this.#pass.run(BACKWARD.sync(options)) as Into;
   }
 
   /**
@@ -95,7 +88,10 @@ export class LossResult<Field extends TokenField> implements LossValues<Field>, 
   }
 }
 
-/** The factor of a gradient; that it is a finite number is checked natively. */
-export function gradOutputOf({ gradOutput }: Fields): number {
-  return gradOutput === undefined ? 1 : (gradOutput as number);
+/** Fills in the factor of a gradient; that it is a finite number is checked natively. */
+export function setGradOutput(
+  values: CallArguments,
+  { gradOutput }: Readonly<Record<'gradOutput', unknown>>,
+): void {
+  values[AT.grad_output] = gradOutput === undefined ? 1 : gradOutput;
 }

@@ -1,6 +1,3 @@
-import type { LossResultValue } from '../native/addon-types.js';
-import { METRIC_FIELDS } from '../native/names.js';
-
 /**
  * Scalars that a trainer logs. Means are over the valid tokens of the batch, 0 when there are none; NaN where
  * a metric does not apply to the loss, or what it needs was not computed.
@@ -48,8 +45,32 @@ export interface LossMetrics {
   readonly selectedCount: number;
 }
 
-/** Metrics of a result of the library. */
-export function lossMetrics(result: LossResultValue): LossMetrics {
-  const metrics = Object.entries(METRIC_FIELDS).map(([ours, theirs]) => [ours, result[theirs]]);
-  return Object.fromEntries(metrics) as unknown as LossMetrics;
+/**
+ * Metrics of a result of the library.
+ * @param scalars - The loss, then the metrics in the order of `METRIC_FIELDS`.
+ */
+export function lossMetrics(scalars: Float64Array): LossMetrics {
+  const at = (position: number) => scalars[position] as number;
+  return {
+    policyLoss: at(1),
+    entropyTerm: at(2),
+    refKlTerm: at(3),
+    entropy: at(4),
+    clipFraction: at(5),
+    dualClipFraction: at(6),
+    approxKl: at(7),
+    ratioMin: at(8),
+    ratioMax: at(9),
+    ratioMean: at(10),
+    keptMass: at(11),
+    proxyKl: at(12),
+    keptMassNegative: at(13),
+    keptMassSelected: at(14),
+    pullRatio: at(15),
+    probThreshold: at(16),
+    validCount: at(17),
+    negativeCount: at(18),
+    lowestCount: at(19),
+    selectedCount: at(20),
+  };
 }

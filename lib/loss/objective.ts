@@ -1,21 +1,15 @@
 import { LpRegError } from '../errors.js';
-import type { LossOptionsArgument, LossResultValue, Operations } from '../native/addon-types.js';
-import { batchFields, scalarBatch } from '../native/batch-argument.js';
+import { AT, type CallArguments } from '../native/arguments.js';
+import { type BatchFields, batchReader, scalarBatch } from '../native/batch-argument.js';
 import { TOKEN_FIELDS } from '../native/names.js';
+import { ResultMemory } from '../native/result-memory.js';
 import type { ResolvedOptions } from '../options/option-types.js';
 import type { ObjectiveBatch, TokenStatistics } from '../tensors/batch.js';
-import { describe, type Fields, ownFields, rejectUnknownFields, seal } from '../tensors/own-fields.js';
-import { allocateByName } from './allocate.js';
+import { describe, fieldReader } from '../tensors/own-fields.js';
 import type { LossValues } from './loss-result.js';
 import { lossMetrics } from './metrics.js';
-import {
-  allocateTokens,
-  objectiveFields,
-  type TokenArrays,
-  type TokenField,
-  type TokenResults,
-  tokensArgument,
-} from './token-fields.js';
+import { type OutputPlan, planOutputs, readTokens } from './outputs.js';
+import { objectiveFields, type TokenField, type TokenResults } from './token-fields.js';
 
 /** Per-token results of the scalar stage. */
 export type ObjectiveField =
@@ -32,9 +26,10 @@ export type ObjectiveResult = LossValues<ObjectiveField>;
 
 /** A call of the scalar stage, ready to run. */
 export interface ObjectiveCall {
-  readonly argument: Operations['objective']['arguments'];
+  readonly values: CallArguments;
   readonly rows: number;
-  readonly tokens: Partial<TokenArrays>;
+  /** What the caller gets, once it has run. */
+  readonly result: () => ObjectiveResult;
 }
 
 const BATCH_INPUTS = [
@@ -55,49 +50,58 @@ const BATCH_INPUTS = [
   'maxLength',
 ] as const satisfies readonly (keyof ObjectiveBatch)[];
 
-const STATISTICS = [
-  'logProbs',
-  'entropy',
-  'logKeptMass',
-  'proxyLogProbs',
-  'kl',
-  'actionIsMax',
-] as const satisfies readonly (keyof TokenStatistics)[];
+const readBatch = batchReader(BATCH_INPUTS);
 
-/** Checks a batch of the scalar stage. */
-export function objectiveCall(
-  batch: ObjectiveBatch,
-  options: ResolvedOptions,
-  native: LossOptionsArgument,
-): ObjectiveCall {
-  const fields = batchFields(batch, BATCH_INPUTS);
-  const statistics = ownFields(fields.tokens, 'tokens');
-  // All that tokenStats gives may be handed on.
-  rejectUnknownFields(statistics, Object.keys(TOKEN_FIELDS), 'tokens');
-  const [sequences, count] = readShape(fields, statistics);
-  const checked = scalarBatch(fields, sequences, count);
-  const tokens = allocateTokens(objectiveFields(options), checked.rows);
-  const argument = {
-    allocate: allocateByName,
-    options: native,
-    batch: checked.argument,
-    tokens: statisticsArgument(fields, statistics, options),
-    outputs: tokensArgument(tokens),
-  };
-  return { argument, rows: checked.rows, tokens };
-}
+/** Statistics that the stage reads, and their positions among the arguments. */
+const STATISTICS = {
+  logProbs: AT.token_log_prob,
+  entropy: AT.token_entropy,
+  logKeptMass: AT.token_log_kept_mass,
+  proxyLogProbs: AT.token_proxy_log_prob,
+  kl: AT.token_kl,
+  actionIsMax: AT.token_action_is_max,
+} as const satisfies Record<keyof TokenStatistics, number>;
 
-/** What a caller gets of a call that has run. */
-export function objectiveResult(call: ObjectiveCall, value: LossResultValue): ObjectiveResult {
-  return {
-    loss: value.loss as number,
-    metrics: lossMetrics(value),
-    tokens: call.tokens as TokenResults<ObjectiveField & TokenField>,
-  };
+/** All that tokenStats gives may be handed on. */
+const NO_STATISTICS = Object.fromEntries(Object.keys(TOKEN_FIELDS).map((field) => [field, undefined]));
+const readStatistics = fieldReader<TokenField>(() => ({ ...NO_STATISTICS }) as Record<TokenField, undefined>);
+type StatisticsFields = ReturnType<typeof readStatistics>;
+
+/** The scalar stage of one loss. */
+export class ObjectiveStage {
+  readonly #options: ResolvedOptions;
+  readonly #native: Float64Array;
+  readonly #outputs: OutputPlan;
+
+  /** @param native - The options as the addon takes them. */
+  constructor(options: ResolvedOptions, native: Float64Array) {
+    this.#options = options;
+    this.#native = native;
+    this.#outputs = planOutputs(objectiveFields(options));
+  }
+
+  /** Checks a batch. */
+  call(batch: ObjectiveBatch, isJob: boolean): ObjectiveCall {
+    const fields = readBatch(batch, 'batch');
+    const statistics = readStatistics(fields.tokens, 'tokens');
+    const [sequences, count] = readShape(fields, statistics);
+    const { values, rows } = scalarBatch(fields, sequences, count);
+    setStatistics(values, fields, statistics, this.#options);
+    const memory = ResultMemory.of(this.#outputs.fields.length, rows, isJob);
+    values[AT.options] = this.#native;
+    values[AT.outputs] = this.#outputs.bits;
+    values[AT.results] = memory.scalars;
+    const result = () => ({
+      loss: memory.scalars[0] as number,
+      metrics: lossMetrics(memory.scalars),
+      tokens: readTokens(this.#outputs, memory, rows) as TokenResults<ObjectiveField & TokenField>,
+    });
+    return { values, rows, result };
+  }
 }
 
 /** `[B, T]`, or packed rows as one sequence of the length that `cuSeqLens` ends with. */
-function readShape(fields: Fields, statistics: Fields): [sequences: number, tokens: number] {
+function readShape(fields: BatchFields, statistics: StatisticsFields): [sequences: number, tokens: number] {
   const { shape, cuSeqLens } = fields;
   if (shape !== undefined && cuSeqLens !== undefined) {
     throw new LpRegError('ERR_OPTION_WITHOUT_EFFECT', 'cuSeqLens: has no effect with a shape [B, T]', {
@@ -113,16 +117,20 @@ function readShape(fields: Fields, statistics: Fields): [sequences: number, toke
   throw new LpRegError(code, message, { argument: 'shape' });
 }
 
-function statisticsArgument(fields: Fields, statistics: Fields, options: ResolvedOptions): Fields {
-  const argument: Record<string, unknown> = {};
-  for (const field of STATISTICS) argument[TOKEN_FIELDS[field]] = statistics[field];
-  if (options.objective === 'lp-reg' && options.proxy === 'stored') {
-    if (statistics.proxyLogProbs !== undefined) {
-      const message =
-        "tokens.proxyLogProbs: has no effect with proxy: 'stored'; give proxyLogProbs beside tokens";
-      throw new LpRegError('ERR_OPTION_WITHOUT_EFFECT', message, { argument: 'tokens.proxyLogProbs' });
-    }
-    argument[TOKEN_FIELDS.proxyLogProbs] = fields.proxyLogProbs;
+function setStatistics(
+  values: CallArguments,
+  fields: BatchFields,
+  statistics: StatisticsFields,
+  options: ResolvedOptions,
+): void {
+  for (const [field, position] of Object.entries(STATISTICS)) {
+    values[position] = statistics[field as keyof typeof STATISTICS];
   }
-  return seal(argument);
+  if (options.objective !== 'lp-reg' || options.proxy !== 'stored') return;
+  if (statistics.proxyLogProbs !== undefined) {
+    const message =
+      "tokens.proxyLogProbs: has no effect with proxy: 'stored'; give proxyLogProbs beside tokens";
+    throw new LpRegError('ERR_OPTION_WITHOUT_EFFECT', message, { argument: 'tokens.proxyLogProbs' });
+  }
+  values[STATISTICS.proxyLogProbs] = fields.proxyLogProbs;
 }

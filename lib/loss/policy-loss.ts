@@ -1,7 +1,7 @@
 import { LpRegError } from '../errors.js';
-import type { LossOptionsArgument, Operations } from '../native/addon-types.js';
+import { AT, type CallArguments } from '../native/arguments.js';
 import {
-  batchFields,
+  batchReader,
   type CheckedLogitsBatch,
   logitsBatch,
   requireSequences,
@@ -9,34 +9,31 @@ import {
 import { type ContextHandle, contextInfo, contextOf } from '../native/context.js';
 import { type JobOptions, run, runJob } from '../native/jobs.js';
 import { lossOptionsArgument } from '../native/option-arguments.js';
+import { ResultMemory } from '../native/result-memory.js';
 import type { PolicyLossOptions, ResolvedOptions } from '../options/option-types.js';
 import { resolveOptions } from '../options/resolve.js';
 import type { ObjectiveBatch, PolicyLossBatch } from '../tensors/batch.js';
-import type { Fields } from '../tensors/own-fields.js';
 import type { Tensor } from '../tensors/tensor.js';
 import { allocateByName } from './allocate.js';
-import { callFields, type ForwardOptions, jobFields } from './call-options.js';
+import { type CallFields, callOptions, type ForwardOptions } from './call-options.js';
 import {
-  BACKWARD_OPTIONS,
   type BackwardOptions,
   consuming,
   consumingLater,
   gradientTarget,
+  noBackwardOptions,
 } from './gradient.js';
-import { gradOutputOf, type LossAndGradient, LossResult } from './loss-result.js';
+import { type LossAndGradient, LossResult, setGradOutput } from './loss-result.js';
 import { lossMetrics } from './metrics.js';
-import { type ObjectiveCall, type ObjectiveResult, objectiveCall, objectiveResult } from './objective.js';
+import { type ObjectiveResult, ObjectiveStage } from './objective.js';
+import { type OutputPlan, planOutputs, readOutputs, readTokens } from './outputs.js';
 import { now } from './overwritten.js';
 import {
-  allocateTokens,
   type DefaultTokenField,
   defaultLossFields,
   lossFields,
-  readOutputs,
-  type TokenArrays,
   type TokenField,
   type TokenResults,
-  tokensArgument,
 } from './token-fields.js';
 
 const BATCH_INPUTS = [
@@ -59,8 +56,11 @@ const BATCH_INPUTS = [
   'maxLength',
 ] as const satisfies readonly (keyof PolicyLossBatch)[];
 
-const FORWARD_OPTIONS = ['outputs'] as const;
-const BOTH_OPTIONS = [...FORWARD_OPTIONS, ...BACKWARD_OPTIONS] as const;
+const readBatch = batchReader(BATCH_INPUTS);
+
+const FORWARD = callOptions(() => ({ outputs: undefined }));
+const BOTH = callOptions(() => ({ outputs: undefined, ...noBackwardOptions() }));
+const NONE = callOptions(() => ({}));
 
 /**
  * A policy loss over the logits of a language model, with its gradient.
@@ -86,7 +86,9 @@ export class PolicyLoss implements Disposable {
   /** Every per-token result that this loss can give, for the option `outputs`. */
   readonly tokenFields: readonly TokenField[];
   readonly #context: ContextHandle;
-  readonly #native: LossOptionsArgument;
+  readonly #native: Float64Array;
+  readonly #defaultOutputs: OutputPlan;
+  readonly #objective: ObjectiveStage;
   #disposed = false;
 
   /**
@@ -98,6 +100,8 @@ export class PolicyLoss implements Disposable {
     this.options = resolveOptions(options);
     this.tokenFields = Object.freeze(lossFields(this.options));
     this.#native = lossOptionsArgument(this.options);
+    this.#defaultOutputs = planOutputs(defaultLossFields(this.options));
+    this.#objective = new ObjectiveStage(this.options, this.#native);
     this.#context = contextOf(this.options.backend);
     this.backend = this.#context.backend;
     this.instructionSet = contextInfo(this.#context).instructionSet;
@@ -115,9 +119,9 @@ export class PolicyLoss implements Disposable {
     batch: PolicyLossBatch,
     options?: ForwardOptions<Field> & JobOptions,
   ): Promise<LossResult<Field>> {
-    const [fields, job] = jobFields(options, FORWARD_OPTIONS);
-    const call = this.#forwardCall<Field>(batch, fields);
-    return call.result(await runJob(this.#context, 'lossForward', call.argument, job, call.rows));
+    const [fields, job] = FORWARD.job(options);
+    const call = this.#forwardCall<Field>(batch, fields, true);
+    return call.result(await runJob(this.#context, 'lossForward', call.values, job, call.rows));
   }
 
   /**
@@ -128,8 +132,8 @@ export class PolicyLoss implements Disposable {
     batch: PolicyLossBatch,
     options?: ForwardOptions<Field>,
   ): LossResult<Field> {
-    const call = this.#forwardCall<Field>(batch, callFields(options, FORWARD_OPTIONS));
-    return call.result(run(this.#context, 'lossForward', call.argument));
+    const call = this.#forwardCall<Field>(batch, FORWARD.sync(options), false);
+    return call.result(run(this.#context, 'lossForward', call.values));
   }
 
   /**
@@ -144,10 +148,11 @@ export class PolicyLoss implements Disposable {
     batch: PolicyLossBatch,
     options?: ForwardOptions<Field> & BackwardOptions<Into> & JobOptions,
   ): Promise<LossAndGradient<Field, Into>> {
-    const [fields, job] = jobFields(options, BOTH_OPTIONS);
-    const call = this.#bothCall<Field, Into>(batch, fields);
-    const write = () => runJob(this.#context, 'lossForwardBackward', call.argument, job, call.rows);
-    return call.result(await consumingLater(call.target, write));
+    const [fields, job] = BOTH.job(options);
+    const call = this.#bothCall<Field, Into>(batch, fields, true);
+    const write = () => runJob(this.#context, 'lossForwardBackward', call.values, job, call.rows);
+    await consumingLater(call.target, write);
+    return call.result();
   }
 
   /**
@@ -158,10 +163,9 @@ export class PolicyLoss implements Disposable {
     batch: PolicyLossBatch,
     options?: ForwardOptions<Field> & BackwardOptions<Into>,
   ): LossAndGradient<Field, Into> {
-    const call = this.#bothCall<Field, Into>(batch, callFields(options, BOTH_OPTIONS));
-    return call.result(
-      consuming(call.target, () => run(this.#context, 'lossForwardBackward', call.argument)),
-    );
+    const call = this.#bothCall<Field, Into>(batch, BOTH.sync(options), false);
+    consuming(call.target, () => run(this.#context, 'lossForwardBackward', call.values));
+    return call.result();
   }
 
   /**
@@ -175,9 +179,11 @@ export class PolicyLoss implements Disposable {
    * const gradLogits = await stats.backward({ dLogProbs: tokens.coefLogProb });
    */
   async objective(batch: ObjectiveBatch, options?: JobOptions): Promise<ObjectiveResult> {
-    const [, job] = jobFields(options, []);
-    const call = this.#objectiveCall(batch);
-    return objectiveResult(call, await runJob(this.#context, 'objective', call.argument, job, call.rows));
+    this.#requireAlive();
+    const [, job] = NONE.job(options);
+    const call = this.#objective.call(batch, true);
+    await runJob(this.#context, 'objective', call.values, job, call.rows);
+    return call.result();
   }
 
   /**
@@ -185,8 +191,10 @@ export class PolicyLoss implements Disposable {
    * @throws {LpRegError} As {@link objective}, except `ERR_ABORTED`.
    */
   objectiveSync(batch: ObjectiveBatch): ObjectiveResult {
-    const call = this.#objectiveCall(batch);
-    return objectiveResult(call, run(this.#context, 'objective', call.argument));
+    this.#requireAlive();
+    const call = this.#objective.call(batch, false);
+    run(this.#context, 'objective', call.values);
+    return call.result();
   }
 
   /** Ends the use of this loss: later calls are `ERR_DISPOSED`. Calls under way and results go on. */
@@ -198,60 +206,62 @@ export class PolicyLoss implements Disposable {
     this.dispose();
   }
 
-  #forwardCall<Field extends TokenField>(batch: PolicyLossBatch, fields: Fields) {
+  #forwardCall<Field extends TokenField>(
+    batch: PolicyLossBatch,
+    fields: CallFields<'outputs'>,
+    isJob: boolean,
+  ) {
     const checked = this.#check(batch);
-    const tokens = this.#tokens(fields, checked.rows);
-    const argument: Operations['lossForward']['arguments'] = {
-      allocate: allocateByName,
-      options: this.#native,
-      batch: checked.argument,
-      outputs: tokensArgument(tokens),
-    };
+    const { values, rows } = checked;
+    const results = this.#outputs(values, fields, rows, isJob);
+    values[AT.allocate] = allocateByName;
     const time = now();
-    const result = (value: Operations['lossForward']['value']) => {
-      const pass = { context: this.#context, batch: checked, time, workspace: value.workspace };
-      return new LossResult<Field>(pass, this.#native, value, tokens as TokenResults<Field>);
+    const result = (workspace: Uint8Array) => {
+      const { memory, tokens } = results();
+      const pass = { context: this.#context, batch: checked, time, workspace };
+      return new LossResult<Field>(pass, memory.scalars, tokens as TokenResults<Field>);
     };
-    return { argument, rows: checked.rows, result };
+    return { values, rows, result };
   }
 
-  #bothCall<Field extends TokenField, Into extends Tensor>(batch: PolicyLossBatch, fields: Fields) {
+  #bothCall<Field extends TokenField, Into extends Tensor>(
+    batch: PolicyLossBatch,
+    fields: CallFields<'outputs' | keyof BackwardOptions>,
+    isJob: boolean,
+  ) {
     const checked = this.#check(batch);
-    const tokens = this.#tokens(fields, checked.rows);
-    const target = gradientTarget(fields, checked.logits);
-    const argument: Operations['lossForwardBackward']['arguments'] = {
-      allocate: allocateByName,
-      options: this.#native,
-      batch: checked.argument,
-      outputs: tokensArgument(tokens),
-      grad_output: gradOutputOf(fields),
-      gradient: target.argument,
+    const { values, rows } = checked;
+    const target = gradientTarget(fields, checked, values);
+    setGradOutput(values, fields);
+    const results = this.#outputs(values, fields, rows, isJob);
+    const result = (): LossAndGradient<Field, Into> => {
+      const { memory, tokens } = results(target.inPlace);
+      return {
+        loss: memory.scalars[0] as number,
+        metrics: lossMetrics(memory.scalars),
+        tokens: tokens as TokenResults<Field>,
+        gradLogits: target.tensor as Into,
+      };
     };
-    const result = (value: Operations['lossForwardBackward']['value']): LossAndGradient<Field, Into> => ({
-      loss: value.loss as number,
-      metrics: lossMetrics(value),
-      tokens: tokens as TokenResults<Field>,
-      gradLogits: target.tensor as Into,
-    });
-    return { argument, rows: checked.rows, target, result };
-  }
-
-  #objectiveCall(batch: ObjectiveBatch): ObjectiveCall {
-    this.#requireAlive();
-    return objectiveCall(batch, this.options, this.#native);
+    return { values, rows, target, result };
   }
 
   #check(batch: PolicyLossBatch): CheckedLogitsBatch {
     this.#requireAlive();
-    const fields = batchFields(batch, BATCH_INPUTS);
+    const fields = readBatch(batch, 'batch');
     const checked = logitsBatch(fields, this.options.temperature);
     requireSequences(fields, checked.logits.shape.length);
+    checked.values[AT.options] = this.#native;
     return checked;
   }
 
-  #tokens(fields: Fields, rows: number): Partial<TokenArrays> {
-    const outputs = readOutputs(fields.outputs, this.tokenFields, defaultLossFields(this.options));
-    return allocateTokens(outputs, rows);
+  /** Fills in where results go; returns what reads them after the call. */
+  #outputs(values: CallArguments, fields: CallFields<'outputs'>, rows: number, isJob: boolean) {
+    const plan = readOutputs(fields.outputs, this.tokenFields, this.#defaultOutputs);
+    const memory = ResultMemory.of(plan.fields.length, rows, isJob);
+    values[AT.outputs] = plan.bits;
+    values[AT.results] = memory.scalars;
+    return (consumed = false) => ({ memory, tokens: readTokens(plan, memory, rows, consumed) });
   }
 
   #requireAlive(): void {

@@ -1,16 +1,16 @@
-import type { Operations } from '../native/addon-types.js';
-import { logitsBatch } from '../native/batch-argument.js';
+import type { OperationValues } from '../native/addon-types.js';
+import { AT } from '../native/arguments.js';
+import { maskedLogits } from '../native/batch-argument.js';
 import { contextOf } from '../native/context.js';
 import { type JobOptions, run, runJob } from '../native/jobs.js';
 import { rowOptionsArgument } from '../native/option-arguments.js';
 import { missing, numberThat } from '../options/checks.js';
 import { checkFilter } from '../options/option-checks.js';
 import type { Backend, Filter } from '../options/option-types.js';
-import { type Fields, seal } from '../tensors/own-fields.js';
 import type { ProxySnapshot } from '../tensors/proxy-snapshot.js';
 import type { Tensor } from '../tensors/tensor.js';
 import { allocateByName } from './allocate.js';
-import { callFields, jobFields } from './call-options.js';
+import { type CallFields, callOptions } from './call-options.js';
 import { readRowOptions } from './token-stats-options.js';
 
 /** Options of {@link proxySnapshot}. */
@@ -35,7 +35,16 @@ export interface ProxySnapshotOptions {
 
 const DEFAULT_MAX_ENTRIES = 2 ** 26;
 
-const OPTIONS = ['filter', 'temperature', 'softcap', 'mask', 'maxEntries', 'backend'] as const;
+const noOptions = () => ({
+  filter: undefined,
+  temperature: undefined,
+  softcap: undefined,
+  mask: undefined,
+  maxEntries: undefined,
+  backend: undefined,
+});
+
+const OPTIONS = callOptions(noOptions);
 
 /**
  * Keeps the proxies of the policy that made `logits` without keeping its logits, for `proxy: 'snapshot'` in
@@ -53,9 +62,9 @@ export async function proxySnapshot(
   logits: Tensor,
   options: ProxySnapshotOptions & JobOptions,
 ): Promise<ProxySnapshot> {
-  const [fields, job] = jobFields(options, OPTIONS);
+  const [fields, job] = OPTIONS.job(options);
   const call = snapshotCall(logits, fields);
-  return call.result(await runJob(call.context, 'proxySnapshot', call.argument, job, call.rows));
+  return call.result(await runJob(call.context, 'proxySnapshot', call.values, job, call.rows));
 }
 
 /**
@@ -63,22 +72,20 @@ export async function proxySnapshot(
  * @throws {LpRegError} As {@link proxySnapshot}, except `ERR_ABORTED`.
  */
 export function proxySnapshotSync(logits: Tensor, options: ProxySnapshotOptions): ProxySnapshot {
-  const call = snapshotCall(logits, callFields(options, OPTIONS));
-  return call.result(run(call.context, 'proxySnapshot', call.argument));
+  const call = snapshotCall(logits, OPTIONS.sync(options));
+  return call.result(run(call.context, 'proxySnapshot', call.values));
 }
 
-function snapshotCall(logits: Tensor, fields: Fields) {
-  const options = readRowOptions(fields);
+function snapshotCall(logits: Tensor, fields: CallFields<keyof ProxySnapshotOptions>) {
+  const options = readRowOptions({ ...fields, nonFinite: undefined });
   if (fields.filter === undefined) throw missing('filter', 'a proxy needs one');
   const filter = checkFilter(fields.filter, 'filter');
-  const batch = logitsBatch(seal({ logits, mask: fields.mask }), options.temperature);
-  const argument: Operations['proxySnapshot']['arguments'] = {
-    allocate: allocateByName,
-    options: rowOptionsArgument({ ...options, filter, proxy: 'current' }),
-    batch: batch.argument,
-    max_entries: readMaxEntries(fields.maxEntries),
-  };
-  const result = (value: Operations['proxySnapshot']['value']): ProxySnapshot => ({
+  const batch = maskedLogits(logits, fields.mask, options.temperature);
+  const { values } = batch;
+  values[AT.allocate] = allocateByName;
+  values[AT.options] = rowOptionsArgument({ ...options, filter, proxy: 'current' });
+  values[AT.max_entries] = readMaxEntries(fields.maxEntries);
+  const result = (value: OperationValues['proxySnapshot']): ProxySnapshot => ({
     rows: batch.rows,
     vocab: batch.logits.shape.at(-1) as number,
     temperature: options.temperature,
@@ -88,7 +95,7 @@ function snapshotCall(logits: Tensor, fields: Fields) {
     logKeptMass: value.log_kept_mass,
     uniform: value.uniform,
   });
-  return { context: contextOf(options.backend), argument, rows: batch.rows, result };
+  return { context: contextOf(options.backend), values, rows: batch.rows, result };
 }
 
 const entryCount = numberThat('an integer from 0', (value) => Number.isSafeInteger(value) && value >= 0);

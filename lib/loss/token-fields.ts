@@ -1,8 +1,5 @@
-import { LpRegError } from '../errors.js';
-import { TOKEN_FIELDS } from '../native/names.js';
 import type { ResolvedOptions } from '../options/option-types.js';
-import { describe, seal } from '../tensors/own-fields.js';
-import { allocate } from './allocate.js';
+import { seal } from '../tensors/own-fields.js';
 
 /** Per-token results, each `[N]` in the order of the rows; 0 where the mask is 0. */
 export interface TokenArrays {
@@ -61,15 +58,6 @@ export type DefaultTokenField =
 /** Per-token results that were asked for; others may be there too. */
 export type TokenResults<Field extends TokenField> = Pick<TokenArrays, Field> & Partial<TokenArrays>;
 
-const ARRAY_TYPES: { readonly [Field in TokenField]?: new (length: number) => Int32Array | Uint8Array } = {
-  keepCount: Int32Array,
-  actionIsMax: Uint8Array,
-  selected: Uint8Array,
-  clipped: Uint8Array,
-  dualClipped: Uint8Array,
-  candidate: Uint8Array,
-};
-
 const RARE_FIELDS: readonly TokenField[] = ['logSumExp', 'actionIsMax'];
 const ROW_FIELDS: readonly TokenField[] = ['logProbs', 'entropy', ...RARE_FIELDS];
 const PROXY_FIELDS: readonly TokenField[] = ['logKeptMass', 'proxyLogProbs', 'kl', 'keepCount'];
@@ -114,47 +102,4 @@ export function defaultLossFields(options: ResolvedOptions): readonly TokenField
   const wantsKl = options.objective === 'lp-reg' && (options.proxy === 'current' || options.form === 'paper');
   const unwanted: readonly TokenField[] = wantsKl ? RARE_FIELDS : [...RARE_FIELDS, 'kl'];
   return lossFields(options).filter((field) => !unwanted.includes(field));
-}
-
-/**
- * Checks the option `outputs`.
- * @param offered - Fields that this call can give.
- * @throws {LpRegError} `ERR_TYPE`, `ERR_OPTION` for an unknown field, `ERR_OPTION_WITHOUT_EFFECT` for one of
- *   another loss.
- */
-export function readOutputs(
-  outputs: unknown,
-  offered: readonly TokenField[],
-  byDefault: readonly TokenField[],
-): readonly TokenField[] {
-  if (outputs === undefined) return byDefault;
-  const fail = (code: 'ERR_TYPE' | 'ERR_OPTION' | 'ERR_OPTION_WITHOUT_EFFECT', message: string) =>
-    new LpRegError(code, `outputs: ${message}`, { argument: 'outputs' });
-  if (!Array.isArray(outputs)) throw fail('ERR_TYPE', `expected an array, received ${describe(outputs)}`);
-  for (const field of outputs) {
-    if (offered.includes(field)) continue;
-    const known = typeof field === 'string' && Object.hasOwn(TOKEN_FIELDS, field);
-    if (known) throw fail('ERR_OPTION_WITHOUT_EFFECT', `${field} does not apply here`);
-    throw fail('ERR_OPTION', `there is no field ${describe(field)}`);
-  }
-  return outputs;
-}
-
-/** Arrays for the given fields. */
-export function allocateTokens(fields: readonly TokenField[], rows: number): Partial<TokenArrays> {
-  return Object.fromEntries(
-    fields.map((field) => [
-      field,
-      allocate<TokenArrays[TokenField]>(ARRAY_TYPES[field] ?? Float32Array, rows, field),
-    ]),
-  );
-}
-
-/** `lpreg_token_outputs` of some arrays. */
-export function tokensArgument(tokens: Partial<TokenArrays>): Readonly<Record<string, unknown>> {
-  return seal(
-    Object.fromEntries(
-      Object.entries(tokens).map(([field, array]) => [TOKEN_FIELDS[field as TokenField], array]),
-    ),
-  );
 }

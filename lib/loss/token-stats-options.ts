@@ -3,7 +3,7 @@ import type { RowOptions } from '../native/option-arguments.js';
 import { missing } from '../options/checks.js';
 import { checkFilter, OPTION_CHECKS } from '../options/option-checks.js';
 import type { Backend, Filter } from '../options/option-types.js';
-import type { Fields } from '../tensors/own-fields.js';
+import type { CallFields } from './call-options.js';
 import type { TokenField } from './token-fields.js';
 
 /** Options of {@link tokenStats}. */
@@ -43,16 +43,19 @@ export type TokenStatsProxy =
       readonly proxy: 'snapshot';
     };
 
-/** Names of {@link TokenStatsOptions}. */
-export const TOKEN_STATS_OPTIONS = [
-  'temperature',
-  'softcap',
-  'filter',
-  'proxy',
-  'nonFinite',
-  'backend',
-  'outputs',
-] as const;
+/** No {@link TokenStatsOptions}. */
+export const noTokenStatsOptions = () => ({
+  temperature: undefined,
+  softcap: undefined,
+  filter: undefined,
+  proxy: undefined,
+  nonFinite: undefined,
+  backend: undefined,
+  outputs: undefined,
+});
+
+/** Options of one row, as given. */
+type RowFields = CallFields<'temperature' | 'softcap' | 'nonFinite' | 'backend'>;
 
 /** Checked options of a per-token operation. */
 export interface ResolvedRowOptions extends RowOptions {
@@ -64,12 +67,12 @@ export interface ResolvedRowOptions extends RowOptions {
  * Checks options and fills in the defaults.
  * @throws {LpRegError} `ERR_TYPE`, `ERR_OPTION`, `ERR_MISSING`, `ERR_OPTION_WITHOUT_EFFECT`.
  */
-export function readTokenStatsOptions(fields: Fields): ResolvedRowOptions {
+export function readTokenStatsOptions(fields: CallFields<keyof TokenStatsOptions>): ResolvedRowOptions {
   return { ...readRowOptions(fields), ...readProxy(fields) };
 }
 
 /** The part that `proxySnapshot` has too. */
-export function readRowOptions(fields: Fields): Omit<ResolvedRowOptions, 'filter' | 'proxy'> {
+export function readRowOptions(fields: RowFields): Omit<ResolvedRowOptions, 'filter' | 'proxy'> {
   const read = (key: 'temperature' | 'softcap' | 'nonFinite' | 'backend', byDefault: unknown) =>
     fields[key] === undefined ? byDefault : OPTION_CHECKS[key](fields[key], key);
   return {
@@ -80,7 +83,7 @@ export function readRowOptions(fields: Fields): Omit<ResolvedRowOptions, 'filter
   };
 }
 
-function readProxy(fields: Fields): Pick<RowOptions, 'filter' | 'proxy'> {
+function readProxy(fields: CallFields<'filter' | 'proxy'>): Pick<RowOptions, 'filter' | 'proxy'> {
   const filter = fields.filter === undefined ? undefined : checkFilter(fields.filter, 'filter');
   const byDefault = filter === undefined ? 'none' : 'current';
   const proxy = fields.proxy === undefined ? byDefault : OPTION_CHECKS.proxy(fields.proxy, 'proxy');

@@ -1,26 +1,20 @@
-import type { Operations, RowOptionsArgument } from '../native/addon-types.js';
-import { batchFields, logitsBatch } from '../native/batch-argument.js';
+import { AT } from '../native/arguments.js';
+import { batchReader, logitsBatch } from '../native/batch-argument.js';
 import { contextOf } from '../native/context.js';
 import { type JobOptions, run, runJob } from '../native/jobs.js';
 import { WORD_OPTIONS } from '../native/names.js';
 import { rowOptionsArgument } from '../native/option-arguments.js';
+import { ResultMemory } from '../native/result-memory.js';
 import type { TokenStatsBatch } from '../tensors/batch.js';
-import type { Fields } from '../tensors/own-fields.js';
 import type { Tensor } from '../tensors/tensor.js';
 import { allocateByName } from './allocate.js';
 import { BackwardPass, type ForwardPass } from './backward-pass.js';
-import { callFields, jobFields } from './call-options.js';
-import { GRADIENT_OPTIONS, type GradientOptions } from './gradient.js';
+import { type CallFields, callOptions } from './call-options.js';
+import { type GradientOptions, noGradientOptions } from './gradient.js';
+import { type OutputPlan, planOutputs, readOutputs, readTokens } from './outputs.js';
 import { now } from './overwritten.js';
-import {
-  allocateTokens,
-  readOutputs,
-  statsFields,
-  type TokenField,
-  type TokenResults,
-  tokensArgument,
-} from './token-fields.js';
-import { readTokenStatsOptions, TOKEN_STATS_OPTIONS, type TokenStatsOptions } from './token-stats-options.js';
+import { statsFields, type TokenField, type TokenResults } from './token-fields.js';
+import { noTokenStatsOptions, readTokenStatsOptions, type TokenStatsOptions } from './token-stats-options.js';
 
 /** A batch whose actions are known, so that their log-probabilities are computed. */
 export type ActionStatsBatch = TokenStatsBatch & {
@@ -45,25 +39,29 @@ const BATCH_INPUTS = [
   'proxySnapshot',
 ] as const satisfies readonly (keyof TokenStatsBatch)[];
 
-const VJP_OPTIONS = [...GRADIENT_OPTIONS, 'dLogProbs', 'dEntropy', 'dKl'] as const;
+const readBatch = batchReader(BATCH_INPUTS);
+
+const STATS = callOptions(noTokenStatsOptions);
+const VJP = callOptions(() => ({
+  ...noGradientOptions(),
+  dLogProbs: undefined,
+  dEntropy: undefined,
+  dKl: undefined,
+}));
 
 /** Statistics of each token, and the way back from them to the logits. */
 export class TokenStats<Field extends TokenField> implements Disposable {
   readonly tokens: TokenResults<Field>;
-  readonly #pass: BackwardPass<'tokenStatsBackward'>;
+  readonly #pass: BackwardPass<keyof TokenCotangents>;
 
   /** @internal */
-  constructor(pass: ForwardPass, options: RowOptionsArgument, tokens: TokenResults<Field>) {
+  constructor(pass: ForwardPass, tokens: TokenResults<Field>) {
     this.tokens = tokens;
-    this.#pass = new BackwardPass('tokenStatsBackward', pass, (fields, { batch, workspace }, gradient) => ({
-      options,
-      batch: batch.argument,
-      states: workspace,
-      d_log_prob: fields.dLogProbs,
-      d_entropy: fields.dEntropy,
-      d_kl: fields.dKl,
-      gradient,
-    }));
+    this.#pass = new BackwardPass('tokenStatsBackward', pass, (values, fields) => {
+      values[AT.d_log_prob] = fields.dLogProbs;
+      values[AT.d_entropy] = fields.dEntropy;
+      values[AT.d_kl] = fields.dKl;
+    });
   }
 
   /**
@@ -78,7 +76,7 @@ export class TokenStats<Field extends TokenField> implements Disposable {
   async backward<Into extends Tensor = Tensor>(
     options: TokenCotangents & GradientOptions<Into> & JobOptions,
   ): Promise<Into> {
-    const [fields, job] = jobFields(options, VJP_OPTIONS);
+    const [fields, job] = VJP.job(options);
     return (await this.#pass.runJob(fields, job)) as Into;
   }
 
@@ -87,7 +85,7 @@ export class TokenStats<Field extends TokenField> implements Disposable {
    * @throws {LpRegError} As {@link backward}, except `ERR_ABORTED`.
    */
   backwardSync<Into extends Tensor = Tensor>(options: TokenCotangents & GradientOptions<Into>): Into {
-    return this.#pass.run(callFields(options, VJP_OPTIONS)) as Into;
+    return this.#pass.run(VJP.sync(options)) as Into;
   }
 
   /** Lets go of the batch and the workspace. The arrays stay; a later backward pass is `ERR_DISPOSED`. */
@@ -125,9 +123,9 @@ export async function tokenStats(
   batch: TokenStatsBatch,
   options?: TokenStatsOptions<TokenField> & JobOptions,
 ): Promise<TokenStats<TokenField>> {
-  const [fields, job] = jobFields(options, TOKEN_STATS_OPTIONS);
-  const call = statsCall(batch, fields);
-  return call.result(await runJob(call.context, 'tokenStats', call.argument, job, call.rows));
+  const [fields, job] = STATS.job(options);
+  const call = statsCall(batch, fields, true);
+  return call.result(await runJob(call.context, 'tokenStats', call.values, job, call.rows));
 }
 
 /**
@@ -146,30 +144,48 @@ export function tokenStatsSync(
   batch: TokenStatsBatch,
   options?: TokenStatsOptions<TokenField>,
 ): TokenStats<TokenField> {
-  const call = statsCall(batch, callFields(options, TOKEN_STATS_OPTIONS));
-  return call.result(run(call.context, 'tokenStats', call.argument));
+  const call = statsCall(batch, STATS.sync(options), false);
+  return call.result(run(call.context, 'tokenStats', call.values));
 }
 
-function statsCall(batch: TokenStatsBatch, fields: Fields) {
+function statsCall(
+  batch: TokenStatsBatch,
+  fields: CallFields<keyof ReturnType<typeof noTokenStatsOptions>>,
+  isJob: boolean,
+) {
   const options = readTokenStatsOptions(fields);
-  const inputs = batchFields(batch, BATCH_INPUTS);
+  const inputs = readBatch(batch, 'batch');
   const checked = logitsBatch(inputs, options.temperature);
-  const offered = statsFields(options.proxy, inputs.actions !== undefined);
-  const tokens = allocateTokens(readOutputs(fields.outputs, offered, offered), checked.rows);
+  const { values, rows } = checked;
+  const { offered, byDefault } = statsOutputs(options.proxy, inputs.actions !== undefined);
+  const plan = readOutputs(fields.outputs, offered, byDefault);
+  const memory = ResultMemory.of(plan.fields.length, rows, isJob);
   const context = contextOf(options.backend);
-  const argument = {
-    allocate: allocateByName,
-    options: rowOptionsArgument(options),
-    batch: checked.argument,
-    outputs: tokensArgument(tokens),
-    non_finite: WORD_OPTIONS.nonFinite.words.indexOf(options.nonFinite),
-  };
+  values[AT.allocate] = allocateByName;
+  values[AT.options] = rowOptionsArgument(options);
+  values[AT.outputs] = plan.bits;
+  values[AT.results] = memory.scalars;
+  values[AT.non_finite] = WORD_OPTIONS.nonFinite.words.indexOf(options.nonFinite);
   const time = now();
-  const result = (workspace: Operations['tokenStats']['value']) =>
-    new TokenStats<TokenField>(
-      { context, batch: checked, time, workspace },
-      argument.options,
-      tokens as TokenResults<TokenField>,
-    );
-  return { context, argument, rows: checked.rows, result };
+  const result = (workspace: Uint8Array) =>
+    new TokenStats<TokenField>({ context, batch: checked, time, workspace }, readTokens(plan, memory, rows));
+  return { context, values, rows, result };
+}
+
+interface StatsOutputs {
+  readonly offered: readonly TokenField[];
+  readonly byDefault: OutputPlan;
+}
+
+const knownOutputs = new Map<string, StatsOutputs>();
+
+/** What a call can give, worked out once for each kind of call. */
+function statsOutputs(proxy: string | undefined, hasActions: boolean): StatsOutputs {
+  const kind = `${proxy} ${hasActions}`;
+  const known = knownOutputs.get(kind);
+  if (known !== undefined) return known;
+  const offered = statsFields(proxy, hasActions);
+  const outputs = { offered, byDefault: planOutputs(offered) };
+  knownOutputs.set(kind, outputs);
+  return outputs;
 }

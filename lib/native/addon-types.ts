@@ -1,13 +1,6 @@
 /** The addon's face, typed. Names in snake case are those of native/include/lpreg.h. */
 import type { TensorData } from '../tensors/tensor.js';
 
-declare const contextTag: unique symbol;
-
-/** A context of the library. */
-export interface NativeContext {
-  readonly [contextTag]: never;
-}
-
 /** What a forward pass hands to its backward passes; nobody outside sees it. */
 export type NativeWorkspace = Uint8Array;
 
@@ -17,7 +10,7 @@ export type Allocate = (type: ArrayTypeName, length: number) => ArrayBufferView;
 /** Types of the arrays that the addon has allocated. */
 export type ArrayTypeName = 'BigInt64Array' | 'Float32Array' | 'Int32Array' | 'Uint8Array';
 
-/** What the library, or the addon before it, has against a call. */
+/** What the library, or the addon before it, has against a call: what the addon's functions throw. */
 export interface NativeFailure {
   /** `lpreg_status`, or one of the addon's own from 1000 on. */
   readonly status: number;
@@ -29,114 +22,31 @@ export interface NativeFailure {
   readonly outputStatus: number;
 }
 
-/** Every function of the addon returns one of the two. */
-export type Outcome<T> = { readonly value: T; readonly error?: never } | { readonly error: NativeFailure };
-
-/** A logits-sized argument. */
-export interface MatrixArgument {
-  readonly data: TensorData;
-  /** `lpreg_dtype`. */
-  readonly dtype: number;
-  readonly row_stride: number;
-  readonly sequence_stride: number;
-  /** Whether `data` may be longer than the matrix. */
-  readonly strided: boolean;
-}
-
-/** Where a gradient goes. */
-export interface GradientArgument extends MatrixArgument {
-  /** Whether `data` was allocated for this call, so that nobody else has it before the call has ended. */
-  readonly owned: boolean;
-}
-
-/** Numbers by their names in `lpreg_loss_options`. */
-export type LossOptionsArgument = Readonly<Record<string, unknown>> & { readonly row: RowOptionsArgument };
-/** Numbers by their names in `lpreg_row_options`. */
-export type RowOptionsArgument = Readonly<Record<string, number>>;
-/** Sizes, arrays and matrices by their names in `lpreg_batch`. */
-export type BatchArgument = Readonly<Record<string, unknown>>;
-/** Arrays by their names in `lpreg_token_outputs`. */
-export type TokensArgument = Readonly<Record<string, unknown>>;
-/** Numbers by their names in `lpreg_loss_result`. */
-export type LossResultValue = Readonly<Record<string, number>>;
-
-/** Arguments and result of each operation. */
-export interface Operations {
-  lossForward: {
-    arguments: {
-      allocate: Allocate;
-      options: LossOptionsArgument;
-      batch: BatchArgument;
-      outputs: TokensArgument;
-    };
-    value: LossResultValue & { readonly workspace: NativeWorkspace };
-  };
-  lossBackward: {
-    arguments: {
-      options: LossOptionsArgument;
-      batch: BatchArgument;
-      workspace: NativeWorkspace;
-      grad_output: number;
-      gradient: GradientArgument;
-    };
-    value: undefined;
-  };
-  lossForwardBackward: {
-    arguments: {
-      allocate: Allocate;
-      options: LossOptionsArgument;
-      batch: BatchArgument;
-      outputs: TokensArgument;
-      grad_output: number;
-      gradient: GradientArgument;
-    };
-    value: LossResultValue;
-  };
-  tokenStats: {
-    arguments: {
-      allocate: Allocate;
-      options: RowOptionsArgument;
-      batch: BatchArgument;
-      outputs: TokensArgument;
-      non_finite: number;
-    };
-    value: NativeWorkspace;
-  };
-  tokenStatsBackward: {
-    arguments: {
-      options: RowOptionsArgument;
-      batch: BatchArgument;
-      states: NativeWorkspace;
-      d_log_prob: unknown;
-      d_entropy: unknown;
-      d_kl: unknown;
-      gradient: GradientArgument;
-    };
-    value: undefined;
-  };
-  objective: {
-    arguments: {
-      allocate: Allocate;
-      options: LossOptionsArgument;
-      batch: BatchArgument;
-      tokens: TokensArgument;
-      outputs: TokensArgument;
-    };
-    value: LossResultValue;
-  };
+/** What each operation returns; all else it writes to the memory that it is given. */
+export interface OperationValues {
+  lossForward: NativeWorkspace;
+  lossBackward: undefined;
+  lossForwardBackward: undefined;
+  tokenStats: NativeWorkspace;
+  tokenStatsBackward: undefined;
+  objective: undefined;
   proxySnapshot: {
-    arguments: { allocate: Allocate; options: RowOptionsArgument; batch: BatchArgument; max_entries: number };
-    value: {
-      readonly row_ptr: BigInt64Array;
-      readonly ids: Int32Array;
-      readonly log_q: Float32Array;
-      readonly log_kept_mass: Float32Array;
-      readonly uniform: Uint8Array;
-    };
+    readonly row_ptr: BigInt64Array;
+    readonly ids: Int32Array;
+    readonly log_q: Float32Array;
+    readonly log_kept_mass: Float32Array;
+    readonly uniform: Uint8Array;
   };
 }
 
-export type OperationName = keyof Operations;
+export type OperationName = keyof OperationValues;
+
+/** A job of the executor. */
+export interface NativeJob {
+  readonly id: number;
+  /** Rejects with a {@link NativeFailure}. */
+  readonly promise: Promise<unknown>;
+}
 
 /** What `contextInfo` tells. */
 export interface NativeContextInfo {
@@ -152,31 +62,30 @@ export interface NativeContextInfo {
   readonly abiVersion: number;
 }
 
-/** The addon. */
+/** The addon. Its functions throw a {@link NativeFailure}. */
 export interface Addon {
   readonly addonPath: string;
   readonly libraryPath: string;
-  createContext(backend: number, threads: number): Outcome<NativeContext>;
-  contextInfo(context: NativeContext): Outcome<NativeContextInfo>;
-  setThreads(context: NativeContext, threads: number): Outcome<undefined>;
-  /** Runs an operation to its end. */
-  run<Name extends OperationName>(
-    context: NativeContext,
-    operation: Name,
-    argument: Operations[Name]['arguments'],
-  ): Outcome<Operations[Name]['value']>;
+  /** Orders of the addon's tables, for the test that compares them with ours. */
+  readonly orders: Readonly<Record<string, readonly string[]>>;
+  /** Returns the number of the context, which lasts as long as this JavaScript thread. */
+  createContext(backend: number, threads: number): number;
+  contextInfo(context: number): NativeContextInfo;
+  setThreads(context: number, threads: number): void;
+  /**
+   * Runs an operation to its end.
+   * @param operation - Its position in `OPERATION_ORDER`.
+   * @param values - By the positions of `ARGUMENT_ORDER`.
+   */
+  run(context: number, operation: number, ...values: unknown[]): unknown;
   /** Queues an operation for the thread of this environment. */
-  submit<Name extends OperationName>(
-    context: NativeContext,
-    operation: Name,
-    argument: Operations[Name]['arguments'],
-  ): Outcome<{ readonly id: number; readonly promise: Promise<Outcome<Operations[Name]['value']>> }>;
+  submit(context: number, operation: number, ...values: unknown[]): NativeJob;
   /** Ends a job early; nothing happens to one that has ended. */
-  abort(id: number): Outcome<undefined>;
+  abort(id: number): void;
   /** Rows that a running job has finished in its present pass. */
-  rowsDone(id: number): Outcome<number>;
+  rowsDone(id: number): number;
   /** Yardstick of the benchmarks: milliseconds of a memcpy, one share per thread. Both have the same size. */
-  copyTime(target: TensorData, source: TensorData, threads: number): Outcome<number>;
+  copyTime(target: TensorData, source: TensorData, threads: number): number;
   /** Yardstick of the benchmarks: milliseconds of flipping every sign in place, one share per thread. */
-  negateTime(data: TensorData, threads: number): Outcome<number>;
+  negateTime(data: TensorData, threads: number): number;
 }

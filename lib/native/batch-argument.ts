@@ -1,15 +1,8 @@
 import { LpRegError } from '../errors.js';
 import { missing } from '../options/checks.js';
 import { requireShape, sizesOf, TENSOR_DTYPES, type TensorView, viewTensor } from '../tensors/layout.js';
-import {
-  describe,
-  type Fields,
-  ownFields,
-  rejectUnknownFields,
-  seal,
-  similarName,
-} from '../tensors/own-fields.js';
-import type { BatchArgument, MatrixArgument } from './addon-types.js';
+import { describe, type FieldReader, fieldReader, similarName } from '../tensors/own-fields.js';
+import { AT, type CallArguments, noArguments } from './arguments.js';
 import { BATCH_FIELDS, SNAPSHOT_FIELDS } from './names.js';
 
 /** Names that trainers have for our inputs. */
@@ -27,8 +20,8 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 
 /** A batch that has been checked as far as it can be without looking at memory. */
 export interface CheckedBatch {
-  /** `lpreg_batch`. */
-  readonly argument: BatchArgument;
+  /** Its arguments for the addon, with room for those of an operation. */
+  readonly values: CallArguments;
   /** Rows of the batch. */
   readonly rows: number;
 }
@@ -36,60 +29,86 @@ export interface CheckedBatch {
 /** A checked batch with logits. */
 export interface CheckedLogitsBatch extends CheckedBatch {
   readonly logits: TensorView;
+  /** What the caller gave as logits. */
+  readonly givenLogits: unknown;
 }
 
-/**
- * Own fields of a batch, of which there may be no others than `known`.
- * @throws {LpRegError} `ERR_TYPE`, `ERR_OPTION_WITHOUT_EFFECT`.
- */
-export function batchFields(batch: unknown, known: readonly string[]): Fields {
-  const fields = ownFields(batch, 'batch');
-  rejectUnknownFields(fields, known, '', (key) => {
+const noInputs = () => ({
+  logits: undefined,
+  shape: undefined,
+  tokens: undefined,
+  actions: undefined,
+  oldLogProbs: undefined,
+  advantages: undefined,
+  mask: undefined,
+  cuSeqLens: undefined,
+  oldLogits: undefined,
+  proxySnapshot: undefined,
+  proxyLogProbs: undefined,
+  refLogProbs: undefined,
+  rolloutWeights: undefined,
+  chosen: undefined,
+  probThreshold: undefined,
+  tokenCount: undefined,
+  sequenceCount: undefined,
+  sequenceLengths: undefined,
+  maxLength: undefined,
+});
+
+type BatchInput = keyof ReturnType<typeof noInputs>;
+
+/** Own properties of a batch. */
+export type BatchFields = Readonly<Record<BatchInput, unknown>>;
+
+/** Reads batches that may have no other inputs than `known`. */
+export function batchReader(known: readonly BatchInput[]): FieldReader<BatchInput> {
+  return fieldReader<BatchInput>(noInputs, known, '', (key) => {
     const other = Object.hasOwn(OTHER_NAMES, key) ? `did you mean ${OTHER_NAMES[key]}?` : undefined;
     return similarName(key, known) ?? other;
   });
-  return fields;
 }
 
-/** `lpreg_matrix` of a tensor. */
-export function matrixArgument(tensor: TensorView): MatrixArgument {
-  return {
-    data: tensor.data,
-    dtype: TENSOR_DTYPES.indexOf(tensor.dtype),
-    row_stride: tensor.rowStride,
-    sequence_stride: tensor.sequenceStride,
-    strided: tensor.strided,
-  };
+/** Fills in the arguments of a matrix, from the position of its array on. */
+export function setMatrix(values: CallArguments, position: number, tensor: TensorView): void {
+  values[position] = tensor.data;
+  values[position + 1] = TENSOR_DTYPES.indexOf(tensor.dtype);
+  values[position + 2] = tensor.rowStride;
+  values[position + 3] = tensor.sequenceStride;
+  values[position + 4] = tensor.strided;
 }
 
 /**
- * `lpreg_batch` of a batch with logits.
- * @param fields - Of {@link batchFields}.
+ * Arguments of a batch with logits.
  * @param temperature - Of the loss, which a snapshot must share.
  */
-export function logitsBatch(fields: Fields, temperature: number): CheckedLogitsBatch {
+export function logitsBatch(fields: BatchFields, temperature: number): CheckedLogitsBatch {
   if (fields.logits === undefined) throw missing('logits', 'a batch needs them');
   const logits = viewTensor(fields.logits, 'logits');
   const [sequences, tokens, vocab] = sizesOf(logits.shape);
-  const rows = sequences * tokens;
-  const argument: Record<string, unknown> = { ...inputArguments(fields), sequences, tokens, rows, vocab };
-  argument.logits = matrixArgument(logits);
+  const values = inputArguments(fields, sequences, tokens, vocab);
+  setMatrix(values, AT.logits, logits);
   if (fields.oldLogits !== undefined) {
     const oldLogits = viewTensor(fields.oldLogits, 'oldLogits');
     requireShape(oldLogits, logits.shape, 'oldLogits');
-    argument.old_logits = matrixArgument(oldLogits);
+    setMatrix(values, AT.old_logits, oldLogits);
   }
+  const rows = sequences * tokens;
   if (fields.proxySnapshot !== undefined) {
-    argument.proxy_snapshot = snapshotArgument(fields.proxySnapshot, rows, vocab, temperature);
+    setSnapshot(values, fields.proxySnapshot, { rows, vocab, temperature });
   }
-  return { argument: seal(argument), rows, logits };
+  return { values, rows, logits, givenLogits: fields.logits };
+}
+
+/** A batch of nothing but logits and mask. */
+export function maskedLogits(logits: unknown, mask: unknown, temperature: number): CheckedLogitsBatch {
+  return logitsBatch({ ...noInputs(), logits, mask }, temperature);
 }
 
 /**
  * Throws unless a batch says where its sequences are: `[B, T, V]`, or `[N, V]` with `cuSeqLens`.
  * @param rank - Dimensions of the logits.
  */
-export function requireSequences(fields: Fields, rank: number): void {
+export function requireSequences(fields: BatchFields, rank: number): void {
   if (rank === 2 && fields.cuSeqLens === undefined) {
     throw missing('cuSeqLens', 'logits [N, V] are packed rows, and the loss must know their sequences');
   }
@@ -100,17 +119,29 @@ export function requireSequences(fields: Fields, rank: number): void {
   }
 }
 
-/** `lpreg_batch` of a batch without logits. */
-export function scalarBatch(fields: Fields, sequences: number, tokens: number): CheckedBatch {
-  const rows = sequences * tokens;
-  return { argument: seal({ ...inputArguments(fields), sequences, tokens, rows, vocab: 0 }), rows };
+/** Arguments of a batch without logits. */
+export function scalarBatch(fields: BatchFields, sequences: number, tokens: number): CheckedBatch {
+  return { values: inputArguments(fields, sequences, tokens, 0), rows: sequences * tokens };
 }
 
-function inputArguments(fields: Fields): Record<string, unknown> {
-  const argument: Record<string, unknown> = {};
-  for (const [ours, theirs] of Object.entries(BATCH_FIELDS)) argument[theirs] = fields[ours];
-  argument.sequence_lengths = sequenceLengths(fields.sequenceLengths);
-  return argument;
+const INPUT_POSITIONS = Object.entries(BATCH_FIELDS).map(
+  ([ours, theirs]) => [ours as keyof typeof BATCH_FIELDS, AT[theirs]] as const,
+);
+
+function inputArguments(
+  fields: BatchFields,
+  sequences: number,
+  tokens: number,
+  vocab: number,
+): CallArguments {
+  const values = noArguments();
+  values[AT.sequences] = sequences;
+  values[AT.tokens] = tokens;
+  values[AT.rows] = sequences * tokens;
+  values[AT.vocab] = vocab;
+  for (const [ours, position] of INPUT_POSITIONS) values[position] = fields[ours];
+  values[AT.sequence_lengths] = sequenceLengths(fields.sequenceLengths);
+  return values;
 }
 
 function sequenceLengths(value: unknown): unknown {
@@ -121,16 +152,32 @@ function sequenceLengths(value: unknown): unknown {
   throw new LpRegError('ERR_TYPE', message, { argument: 'sequenceLengths', index: wrong });
 }
 
-function snapshotArgument(value: unknown, rows: number, vocab: number, temperature: number): Fields {
+const readSnapshot = fieldReader(() => ({
+  rows: undefined,
+  vocab: undefined,
+  temperature: undefined,
+  rowPtr: undefined,
+  ids: undefined,
+  logQ: undefined,
+  logKeptMass: undefined,
+  uniform: undefined,
+}));
+
+function setSnapshot(
+  values: CallArguments,
+  given: unknown,
+  sizes: { rows: number; vocab: number; temperature: number },
+): void {
   const argument = 'proxySnapshot';
-  const fields = ownFields(value, argument);
-  const sizes = { rows, vocab, temperature };
-  rejectUnknownFields(fields, [...Object.keys(SNAPSHOT_FIELDS), ...Object.keys(sizes)], argument);
+  const fields = readSnapshot(given, argument);
   for (const [key, expected] of Object.entries(sizes)) {
-    if (fields[key] === expected) continue;
-    const message = `proxySnapshot.${key}: expected ${expected}, received ${describe(fields[key])}`;
+    const received = fields[key as keyof typeof sizes];
+    if (received === expected) continue;
+    const message = `proxySnapshot.${key}: expected ${expected}, received ${describe(received)}`;
     throw new LpRegError(key === 'temperature' ? 'ERR_OPTION' : 'ERR_SHAPE', message, { argument });
   }
-  const arrays = Object.entries(SNAPSHOT_FIELDS).map(([ours, theirs]) => [theirs, fields[ours]]);
-  return seal(Object.fromEntries(arrays));
+  values[AT.proxy_snapshot] = true;
+  for (const [ours, theirs] of Object.entries(SNAPSHOT_FIELDS)) {
+    values[AT[theirs]] = fields[ours as keyof typeof SNAPSHOT_FIELDS];
+  }
 }

@@ -1,15 +1,16 @@
 import { LpRegError } from '../errors.js';
 import type { Backend } from '../options/option-types.js';
 import { describe } from '../tensors/own-fields.js';
-import type { NativeContext, NativeContextInfo } from './addon-types.js';
+import type { NativeContextInfo } from './addon-types.js';
 import { addon } from './binding.js';
-import { unwrap } from './failure.js';
+import { guarded } from './failure.js';
 
 const BACKENDS: readonly Backend[] = ['auto', 'cpu', 'cuda'];
 
 /** A context of the library in use in this thread, and what it says of itself. */
 export interface ContextHandle {
-  readonly native: NativeContext;
+  /** The addon's number for it. */
+  readonly native: number;
   readonly backend: 'cpu' | 'cuda';
 }
 
@@ -30,12 +31,12 @@ export function contextOf(backend: Backend): ContextHandle {
 
 /** What the library says about a context now. */
 export function contextInfo(context: ContextHandle): NativeContextInfo {
-  return unwrap(addon().contextInfo(context.native));
+  return guarded(() => addon().contextInfo(context.native));
 }
 
 function create(backend: Backend): ContextHandle {
-  const native = unwrap(addon().createContext(BACKENDS.indexOf(backend), wantedThreads));
-  const info = unwrap(addon().contextInfo(native));
+  const native = guarded(() => addon().createContext(BACKENDS.indexOf(backend), wantedThreads));
+  const info = guarded(() => addon().contextInfo(native));
   return { native, backend: BACKENDS[info.backend] as 'cpu' | 'cuda' };
 }
 
@@ -54,7 +55,7 @@ export function setThreads(threads: number): void {
     throw new LpRegError('ERR_TYPE', message, { argument: 'threads' });
   }
   const contexts = new Set([contextOf('cpu'), ...handles.values()]);
-  for (const { native } of contexts) unwrap(addon().setThreads(native, threads));
+  for (const { native } of contexts) guarded(() => addon().setThreads(native, threads));
   wantedThreads = threads;
 }
 

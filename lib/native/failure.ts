@@ -1,5 +1,5 @@
 import { LpRegError, type LpRegErrorCode } from '../errors.js';
-import type { NativeFailure, Outcome } from './addon-types.js';
+import type { NativeFailure } from './addon-types.js';
 import { ARGUMENT_NAMES } from './names.js';
 
 /** Codes by `lpreg_status`. */
@@ -32,14 +32,25 @@ const ADDON_CODES: readonly LpRegErrorCode[] = ['ERR_DETACHED'];
 const ADDON_BASE = 1000;
 const CONSUMED = 1;
 
-/** The value of a call, or its failure as an {@link LpRegError}. */
-export function unwrap<T>(outcome: Outcome<T>): T {
-  if (outcome.error !== undefined) throw toError(outcome.error);
-  return outcome.value;
+/** Calls the addon; what it throws becomes an {@link LpRegError}. */
+export function guarded<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (thrown) {
+    throw toError(thrown);
+  }
+}
+
+/**
+ * @param thrown - By the addon: a {@link NativeFailure}, or an error that passes through.
+ * @param cause - Why the call was aborted.
+ */
+export function toError(thrown: unknown, cause?: unknown): unknown {
+  return thrown instanceof Error ? thrown : fromFailure(thrown as NativeFailure, cause);
 }
 
 /** @param cause - Why the call was aborted. */
-export function toError(failure: NativeFailure, cause?: unknown): LpRegError {
+export function fromFailure(failure: NativeFailure, cause?: unknown): LpRegError {
   const { status } = failure;
   const code = (status < ADDON_BASE ? CODES[status] : ADDON_CODES[status - ADDON_BASE]) ?? 'ERR_INTERNAL';
   const argument = ARGUMENT_NAMES.get(failure.argument) ?? failure.argument;

@@ -1,9 +1,11 @@
 import { LpRegError } from '../errors.js';
-import { describe, type Fields } from '../tensors/own-fields.js';
-import type { OperationName, Operations } from './addon-types.js';
+import { describe } from '../tensors/own-fields.js';
+import type { OperationName, OperationValues } from './addon-types.js';
+import type { CallArguments } from './arguments.js';
 import { addon } from './binding.js';
 import type { ContextHandle } from './context.js';
-import { toError, unwrap } from './failure.js';
+import { guarded, toError } from './failure.js';
+import { OPERATION_ORDER } from './names.js';
 
 /** How far an asynchronous call has come. */
 export interface Progress {
@@ -30,9 +32,13 @@ const PROGRESS_INTERVAL_MS = 100;
 export function run<Name extends OperationName>(
   context: ContextHandle,
   operation: Name,
-  argument: Operations[Name]['arguments'],
-): Operations[Name]['value'] {
-  return unwrap(addon().run(context.native, operation, argument));
+  values: CallArguments,
+): OperationValues[Name] {
+  try {
+    return addon().run(context.native, numberOf(operation), ...values) as OperationValues[Name];
+  } catch (thrown) {
+    throw toError(thrown);
+  }
 }
 
 /**
@@ -43,37 +49,40 @@ export function run<Name extends OperationName>(
 export async function runJob<Name extends OperationName>(
   context: ContextHandle,
   operation: Name,
-  argument: Operations[Name]['arguments'],
+  values: CallArguments,
   { signal, onProgress }: JobOptions,
   rows: number,
-): Promise<Operations[Name]['value']> {
+): Promise<OperationValues[Name]> {
   if (signal?.aborted) {
     throw new LpRegError('ERR_ABORTED', 'the call was aborted before it began', { cause: signal.reason });
   }
-  const { id, promise } = unwrap(addon().submit(context.native, operation, argument));
-  const abort = () => unwrap(addon().abort(id));
-  const report = () => onProgress?.({ rowsDone: unwrap(addon().rowsDone(id)), rows });
+  const { id, promise } = guarded(() => addon().submit(context.native, numberOf(operation), ...values));
+  const abort = () => guarded(() => addon().abort(id));
+  const report = () => onProgress?.({ rowsDone: guarded(() => addon().rowsDone(id)), rows });
   const timer = onProgress && setInterval(report, PROGRESS_INTERVAL_MS);
   signal?.addEventListener('abort', abort, { once: true });
   try {
-    const outcome = await promise;
-    if (outcome.error !== undefined)
-      throw toError(outcome.error, signal?.aborted ? signal.reason : undefined);
-    return outcome.value;
+    return (await promise) as OperationValues[Name];
+  } catch (thrown) {
+    throw toError(thrown, signal?.aborted ? signal.reason : undefined);
   } finally {
     signal?.removeEventListener('abort', abort);
     clearInterval(timer);
   }
 }
 
-/** Names of {@link JobOptions}. */
-export const JOB_OPTIONS = ['signal', 'onProgress'] as const;
+function numberOf(operation: OperationName): number {
+  return OPERATION_ORDER.indexOf(operation);
+}
 
 /**
  * Takes the job options out of a call's options.
  * @throws {LpRegError} `ERR_TYPE`.
  */
-export function readJobOptions({ signal, onProgress }: Fields): JobOptions {
+export function readJobOptions({
+  signal,
+  onProgress,
+}: Readonly<Record<keyof JobOptions, unknown>>): JobOptions {
   const isSignal =
     typeof signal === 'object' && signal !== null && 'aborted' in signal && 'addEventListener' in signal;
   if (signal !== undefined && !isSignal) throw wrongType('signal', 'an AbortSignal', signal);

@@ -52,13 +52,66 @@ export const OBJECTIVE_ORDER = [
   'sapo',
 ] as const;
 
+/** Numbers of `lpreg_row_options`, in the order in which the addon takes them. */
+export const ROW_OPTION_ORDER = [
+  'temperature',
+  'softcap',
+  'filter_value',
+  'filter_kind',
+  'filter_on',
+  'filter_empty',
+  'proxy',
+] as const;
+
+/** Numbers of `lpreg_loss_options` behind those of its rows, in the order in which the addon takes them. */
+export const LOSS_OPTION_ORDER = [
+  'objective',
+  'aggregation',
+  'estimator',
+  'reference_estimator',
+  'interpolation',
+  'select_on',
+  'non_finite',
+  'check_first',
+  'clip_low',
+  'clip_high',
+  'dual_clip',
+  'ratio_cap',
+  'entropy_coef',
+  'reference_coef',
+  'beta',
+  'rho',
+  'rho_negative',
+  'rho_positive',
+  'kl_cov_percent',
+  'kl_cov_coef',
+  'clip_cov_ratio',
+  'cov_low',
+  'cov_high',
+  'top_fraction',
+  'tau_positive',
+  'tau_negative',
+  'seed',
+] as const;
+
+/** Operations of the addon, in its order. */
+export const OPERATION_ORDER = [
+  'lossForward',
+  'lossBackward',
+  'lossForwardBackward',
+  'tokenStats',
+  'tokenStatsBackward',
+  'objective',
+  'proxySnapshot',
+] as const;
+
 /** Enumerators of `lpreg_row_options`, 0 being none. */
 export const PROXY_ORDER = ['none', 'current', 'old', 'stored', 'snapshot'] as const;
 export const FILTER_ORDER = ['none', 'min-p', 'fixed'] as const;
 export const FILTER_ON_ORDER = ['scaled', 'raw'] as const;
 export const FILTER_EMPTY_ORDER = ['argmax', 'uniform'] as const;
 
-/** Inputs of a batch that go into `lpreg_batch` as they are. */
+/** Inputs of a batch that the addon takes as they are. */
 export const BATCH_FIELDS = {
   cuSeqLens: 'cu_seq_lens',
   actions: 'actions',
@@ -84,7 +137,7 @@ export const SNAPSHOT_FIELDS = {
   uniform: 'uniform',
 } as const;
 
-/** Per-token results by their names in `lpreg_token_outputs`. */
+/** Per-token results by their names in `lpreg_token_outputs`, and in its order. */
 export const TOKEN_FIELDS = {
   logProbs: 'log_prob',
   entropy: 'entropy',
@@ -105,7 +158,7 @@ export const TOKEN_FIELDS = {
   candidate: 'candidate',
 } as const;
 
-/** Metrics by their names in `lpreg_loss_result`. */
+/** Metrics by their names in `lpreg_loss_result`, in the order in which they stand behind the loss. */
 export const METRIC_FIELDS = {
   policyLoss: 'policy_loss',
   entropyTerm: 'entropy_term',

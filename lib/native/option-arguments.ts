@@ -1,14 +1,15 @@
 import type { Filter, ResolvedOptions } from '../options/option-types.js';
 import { lossName } from '../options/resolve.js';
 import { type Fields, seal } from '../tensors/own-fields.js';
-import type { LossOptionsArgument, RowOptionsArgument } from './addon-types.js';
 import {
   FILTER_EMPTY_ORDER,
   FILTER_ON_ORDER,
   FILTER_ORDER,
+  LOSS_OPTION_ORDER,
   NUMBER_OPTIONS,
   OBJECTIVE_ORDER,
   PROXY_ORDER,
+  ROW_OPTION_ORDER,
   WORD_OPTIONS,
 } from './names.js';
 
@@ -20,8 +21,12 @@ export interface RowOptions {
   readonly proxy?: (typeof PROXY_ORDER)[number] | undefined;
 }
 
-/** `lpreg_row_options`. */
-export function rowOptionsArgument({ temperature, softcap, filter, proxy }: RowOptions): RowOptionsArgument {
+/** `lpreg_row_options`, one number per field. */
+export function rowOptionsArgument(options: RowOptions): Float64Array {
+  return inOrder(ROW_OPTION_ORDER, rowNumbers(options));
+}
+
+function rowNumbers({ temperature, softcap, filter, proxy }: RowOptions): Record<string, number> {
   return {
     temperature,
     softcap: softcap ?? 0,
@@ -35,8 +40,8 @@ export function rowOptionsArgument({ temperature, softcap, filter, proxy }: RowO
   };
 }
 
-/** `lpreg_loss_options`; what the objective does not use stays 0. */
-export function lossOptionsArgument(options: ResolvedOptions): LossOptionsArgument {
+/** `lpreg_loss_options`, one number per field; what the objective does not use stays 0. */
+export function lossOptionsArgument(options: ResolvedOptions): Float64Array {
   const values = seal(options);
   const argument: Record<string, unknown> = {
     objective: OBJECTIVE_ORDER.indexOf(lossName(options)),
@@ -50,5 +55,17 @@ export function lossOptionsArgument(options: ResolvedOptions): LossOptionsArgume
   if (options.objective === 'gspo') {
     argument[WORD_OPTIONS.aggregation.field] = WORD_OPTIONS.aggregation.words.indexOf('seq-mean-token-mean');
   }
-  return seal({ ...argument, row: rowOptionsArgument(values as Fields & RowOptions) }) as LossOptionsArgument;
+  return inOrder([...ROW_OPTION_ORDER, ...LOSS_OPTION_ORDER], {
+    ...argument,
+    ...rowNumbers(values as Fields & RowOptions),
+  });
+}
+
+function inOrder(order: readonly string[], numbers: Record<string, unknown>): Float64Array {
+  const sealed = seal(numbers);
+  const values = new Float64Array(order.length);
+  order.forEach((name, i) => {
+    values[i] = (sealed[name] as number | undefined) ?? 0;
+  });
+  return values;
 }

@@ -1,5 +1,5 @@
 import { LpRegError, type LpRegErrorCode } from '../errors.js';
-import { describe, ownFields, rejectUnknownFields } from './own-fields.js';
+import { describe, fieldReader } from './own-fields.js';
 import type { TensorData, TensorDtype } from './tensor.js';
 
 /** Element types in the order of their numbers in the C ABI. */
@@ -21,6 +21,13 @@ export interface TensorView {
   readonly strided: boolean;
 }
 
+const readFields = fieldReader(() => ({
+  data: undefined,
+  dtype: undefined,
+  shape: undefined,
+  strides: undefined,
+}));
+
 /**
  * Checks the description of a tensor.
  * @param argument - The caller's name for it, for errors.
@@ -28,17 +35,17 @@ export interface TensorView {
  *   `ERR_OPTION_WITHOUT_EFFECT` for a property that a tensor does not have.
  */
 export function viewTensor(value: unknown, argument: string): TensorView {
-  const fields = ownFields(value, argument);
-  rejectUnknownFields(fields, ['data', 'dtype', 'shape', 'strides'], argument);
-  const { data, dtype, shape: sizes, strides } = fields;
+  const { data, dtype, shape: sizes, strides } = readFields(value, argument);
   if (!ArrayBuffer.isView(data)) throw wrong('ERR_TYPE', argument, 'data', 'a typed array', data);
   const shape = readShape(sizes, argument);
+  const { rowStride, sequenceStride } = readStrides(strides, shape, argument);
   return {
     data: data as TensorData,
     dtype: readDtype(dtype, argument),
     shape,
+    rowStride,
+    sequenceStride,
     strided: strides !== undefined,
-    ...readStrides(strides, shape, argument),
   };
 }
 
@@ -55,7 +62,7 @@ export function readDtype(dtype: unknown, argument: string, place = `${argument}
 
 /** Throws `ERR_SHAPE` unless the tensor has the shape of the logits. */
 export function requireShape(tensor: TensorView, shape: readonly number[], argument: string): void {
-  if (tensor.shape.join() === shape.join()) return;
+  if (tensor.shape.length === shape.length && shape.every((size, i) => size === tensor.shape[i])) return;
   throw wrong('ERR_SHAPE', argument, 'shape', `that of the logits, [${shape.join(', ')}]`, tensor.shape);
 }
 
@@ -76,14 +83,20 @@ function wrong(
   return new LpRegError(code, `${argument}.${part}: expected ${expected}, received ${shown}`, { argument });
 }
 
-function readShape(shape: unknown, argument: string): readonly number[] {
-  if (!Array.isArray(shape)) throw wrong('ERR_TYPE', argument, 'shape', 'an array of numbers', shape);
+/** A copy, so that what has been checked stays. */
+function readShape(given: unknown, argument: string): readonly number[] {
+  if (!Array.isArray(given)) throw wrong('ERR_TYPE', argument, 'shape', 'an array of numbers', given);
+  const shape = [...given];
   const fail = (expected: string) => wrong('ERR_SHAPE', argument, 'shape', expected, shape);
   if (shape.length !== 2 && shape.length !== 3) throw fail('[B, T, V] or [N, V]');
-  if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) throw fail('integers from 0');
+  let elements = 1;
+  for (const size of shape) {
+    if (!Number.isSafeInteger(size) || size < 0) throw fail('integers from 0');
+    elements *= size;
+  }
   if (shape.at(-1) === 0) throw fail('a vocabulary of one token at least');
-  if (!Number.isSafeInteger(shape.reduce((a, b) => a * b, 1))) throw fail('fewer than 2^53 elements');
-  return Object.freeze([...shape]);
+  if (!Number.isSafeInteger(elements)) throw fail('fewer than 2^53 elements');
+  return shape;
 }
 
 function readStrides(

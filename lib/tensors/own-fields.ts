@@ -8,6 +8,15 @@ export function fieldName(parent: string, key: string): string {
   return parent === '' ? key : `${parent}.${key}`;
 }
 
+/** Throws `ERR_TYPE` unless a value is an object with properties. */
+function requireObject(value: unknown, argument: string): asserts value is object {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)) {
+    return;
+  }
+  const message = `${argument}: expected an object, received ${describe(value)}`;
+  throw new LpRegError('ERR_TYPE', message, { argument });
+}
+
 /**
  * Copies the own enumerable properties of a plain object, leaving out those that are `undefined`. What an
  * object inherits is never read, so that a polluted `Object.prototype` changes nothing.
@@ -16,16 +25,45 @@ export function fieldName(parent: string, key: string): string {
  * @throws {LpRegError} `ERR_TYPE` for anything but an object.
  */
 export function ownFields(value: unknown, argument: string): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) {
-    throw new LpRegError('ERR_TYPE', `${argument}: expected an object, received ${describe(value)}`, {
-      argument,
-    });
-  }
+  requireObject(value, argument);
   const fields: Record<string, unknown> = Object.create(null);
   for (const [key, field] of Object.entries(value)) {
     if (field !== undefined) fields[key] = field;
   }
   return fields;
+}
+
+/** Reads objects of one kind, see {@link fieldReader}. */
+export type FieldReader<Name extends string> = (
+  value: unknown,
+  argument: string,
+) => Readonly<Record<Name, unknown>>;
+
+/**
+ * {@link ownFields} and {@link rejectUnknownFields} in one, for objects that each call reads.
+ * @param empty - Makes an object with every property that is ever read, all `undefined`: what it has itself is
+ *   not inherited, and objects that are laid out alike are cheap.
+ * @param known - Properties that may be given; others are `ERR_OPTION_WITHOUT_EFFECT`.
+ * @param parent - The caller's name for the object in names of its properties. @default its `argument`
+ */
+export function fieldReader<Name extends string>(
+  empty: () => Record<Name, unknown>,
+  known: readonly Name[] = Object.keys(empty()) as Name[],
+  parent?: string,
+  hint?: (key: string) => string | undefined,
+): FieldReader<Name> {
+  const names: ReadonlySet<string> = new Set(known);
+  return (value, argument) => {
+    requireObject(value, argument);
+    const fields = empty();
+    for (const key of Object.keys(value)) {
+      const field = (value as Record<string, unknown>)[key];
+      if (field === undefined) continue;
+      if (!names.has(key)) throw withoutEffect(key, known, parent ?? argument, hint);
+      fields[key as Name] = field;
+    }
+    return fields;
+  };
 }
 
 /**
@@ -45,15 +83,23 @@ export function rejectUnknownFields(
   fields: Fields,
   known: readonly string[],
   parent: string,
-  hint: (key: string) => string | undefined = (key) => similarName(key, known),
+  hint?: (key: string) => string | undefined,
 ): void {
   for (const key of Object.keys(fields)) {
-    if (known.includes(key)) continue;
-    const argument = fieldName(parent, key);
-    const more = hint(key);
-    const message = `${argument}: has no effect here${more === undefined ? '' : `; ${more}`}`;
-    throw new LpRegError('ERR_OPTION_WITHOUT_EFFECT', message, { argument });
+    if (!known.includes(key)) throw withoutEffect(key, known, parent, hint);
   }
+}
+
+function withoutEffect(
+  key: string,
+  known: readonly string[],
+  parent: string,
+  hint: (key: string) => string | undefined = (unknown) => similarName(unknown, known),
+): LpRegError {
+  const argument = fieldName(parent, key);
+  const more = hint(key);
+  const message = `${argument}: has no effect here${more === undefined ? '' : `; ${more}`}`;
+  return new LpRegError('ERR_OPTION_WITHOUT_EFFECT', message, { argument });
 }
 
 /** "did you mean" for names that differ in case, separators or a plural only. */

@@ -1,4 +1,4 @@
-// Registration: what lib/native/addon-types.ts describes. Each function returns { value } or { error }.
+// Registration: what lib/native/addon-types.ts describes. They throw Errors, or failures as described there.
 #include <napi.h>
 
 #include <stdexcept>
@@ -7,7 +7,8 @@
 #include "context.h"
 #include "environment.h"
 #include "operation.h"
-#include "property.h"
+#include "options.h"
+#include "results.h"
 #include "yardstick.h"
 
 namespace lpreg_addon {
@@ -15,51 +16,55 @@ namespace {
 
 using Function = Napi::Value (*)(const Napi::CallbackInfo& info);
 
+// Throws a failure as an object of its own, see failure.h.
 template <Function function>
 Napi::Value guarded(const Napi::CallbackInfo& info) {
   try {
-    return outcome(info.Env(), function(info));
+    return function(info);
   } catch (const Napi::Error&) {
     throw;
   } catch (...) {
-    return failed_outcome(info.Env(), current_failure());
+    napi_throw(info.Env(), failure_object(info.Env(), current_failure()));
+    return {};
   }
 }
 
 uint32_t job_id(const Napi::CallbackInfo& info) { return static_cast<uint32_t>(as_int32(info[0], "id")); }
 
-// createContext(backend, threads)
+// createContext(backend, threads) -> number
 Napi::Value create_context(const Napi::CallbackInfo& info) {
-  const lpreg_api& api = *Environment::of(info.Env()).library.api;
-  return wrap(info.Env(),
-              std::make_shared<Context>(api, as_int32(info[0], "backend"), as_int32(info[1], "threads")));
+  Environment& environment = Environment::of(info.Env());
+  std::vector<std::shared_ptr<Context>>& contexts = environment.contexts;
+  contexts.push_back(std::make_shared<Context>(*environment.library.api, as_int32(info[0], "backend"),
+                                               as_int32(info[1], "threads")));
+  return Napi::Number::New(info.Env(), static_cast<double>(contexts.size() - 1));
 }
 
 // contextInfo(context)
 Napi::Value context_info(const Napi::CallbackInfo& info) {
-  return unwrap<Context>(info[0])->info(info.Env());
+  return Environment::of(info.Env()).context(info[0])->info(info.Env());
 }
 
 // setThreads(context, threads)
 Napi::Value set_threads(const Napi::CallbackInfo& info) {
-  unwrap<Context>(info[0])->set_threads(as_int32(info[1], "threads"));
+  Environment::of(info.Env()).context(info[0])->set_threads(as_int32(info[1], "threads"));
   return info.Env().Undefined();
 }
 
 std::unique_ptr<Operation> read_operation(const Napi::CallbackInfo& info, bool is_job) {
-  if (!info[1].IsString()) throw Failure{LPREG_ERR_TYPE, "operation", "expected a string"};
-  return make_operation(info[1].As<Napi::String>().Utf8Value(),
-                        {unwrap<Context>(info[0]), as_object(info[2], "arguments"), is_job});
+  std::shared_ptr<Context> context = Environment::of(info.Env()).context(info[0]);
+  const Arguments arguments(info, 2);
+  return make_operation(info[1], {std::move(context), arguments, is_job});
 }
 
-// run(context, operation, arguments)
+// run(context, operation, ...arguments)
 Napi::Value run(const Napi::CallbackInfo& info) {
   const std::unique_ptr<Operation> operation = read_operation(info, false);
   if (std::optional<Failure> failure = run_operation(*operation, nullptr, nullptr)) throw std::move(*failure);
   return operation->result(info.Env());
 }
 
-// submit(context, operation, arguments)
+// submit(context, operation, ...arguments)
 Napi::Value submit(const Napi::CallbackInfo& info) {
   return Environment::of(info.Env()).executor.submit(read_operation(info, true));
 }
@@ -76,6 +81,18 @@ Napi::Value rows_done(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(rows));
 }
 
+// Orders that both sides must agree on, for a test to compare.
+Napi::Object orders(Napi::Env env) {
+  Napi::Object orders = Napi::Object::New(env);
+  orders.Set("operations", operation_names(env));
+  orders.Set("arguments", argument_names(env));
+  orders.Set("rowOptions", row_option_names(env));
+  orders.Set("lossOptions", loss_option_names(env));
+  orders.Set("scalars", scalar_names(env));
+  orders.Set("tokenFields", token_field_names(env));
+  return orders;
+}
+
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   try {
     env.SetInstanceData(new Environment(env));
@@ -84,6 +101,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   }
   exports.Set("addonPath", Environment::of(env).library.addon_path);
   exports.Set("libraryPath", Environment::of(env).library.path);
+  exports.Set("orders", orders(env));
   exports.Set("createContext", Napi::Function::New<guarded<create_context>>(env));
   exports.Set("contextInfo", Napi::Function::New<guarded<context_info>>(env));
   exports.Set("setThreads", Napi::Function::New<guarded<set_threads>>(env));

@@ -2,8 +2,8 @@
 
 namespace lpreg_addon {
 
-Allocator::Allocator(const Napi::Object& arguments) {
-  const Napi::Value allocate = arguments.Get("allocate");
+Allocator::Allocator(const Arguments& arguments) {
+  const Napi::Value allocate = arguments[Argument::allocate];
   if (!allocate.IsFunction()) throw Failure{LPREG_ERR_TYPE, "allocate", "expected a function"};
   allocate_ = Napi::Persistent(allocate.As<Napi::Function>());
 }
@@ -19,13 +19,21 @@ ArrayView Allocator::array(const char* type_name, napi_typedarray_type type, siz
 }
 
 Workspace::Workspace(const ArrayView& view)
-    : array_(Napi::Persistent(view.array)), data_(view.data), bytes_(view.length) {
+    : array_(Napi::Persistent(view.array.As<Napi::Object>())), data_(view.data), bytes_(view.length) {
   require_type(view, {napi_uint8_array});
 }
 
-Workspace::Workspace(const Allocator& allocator, size_t bytes)
-    : Workspace(allocator.array("Uint8Array", napi_uint8_array, bytes)) {}
+Workspace::Workspace(size_t bytes)
+    : memory_(new double[bytes / sizeof(double) + 1]), data_(memory_.get()), bytes_(bytes) {}
 
-Workspace::Workspace(const Napi::Value& value) : Workspace(view_array(value, "workspace")) {}
+Workspace Workspace::make(const Arguments& arguments, size_t bytes) {
+  return Workspace(Allocator(arguments).array("Uint8Array", napi_uint8_array, bytes));
+}
+
+Workspace Workspace::given(const Arguments& arguments) {
+  return Workspace(view_array(arguments[Argument::workspace], "workspace"));
+}
+
+Workspace Workspace::own(size_t bytes) { return Workspace(bytes); }
 
 }  // namespace lpreg_addon

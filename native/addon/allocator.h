@@ -1,4 +1,4 @@
-// Memory for results and workspaces, allocated in JavaScript: there a failure can be caught, and the
+// Memory that outlives its operation, allocated in JavaScript: there a failure can be caught, and the
 // collector frees the memory as soon as it runs, which finalizers of native memory do not while a synchronous
 // loop is busy.
 #pragma once
@@ -6,15 +6,17 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <memory>
 
+#include "arguments.h"
 #include "array_view.h"
 
 namespace lpreg_addon {
 
 class Allocator {
  public:
-  // arguments.allocate(typeName, length) returns a typed array of its own, or throws.
-  explicit Allocator(const Napi::Object& arguments);
+  // The argument `allocate`, a function (typeName, length) that returns a typed array of its own, or throws.
+  explicit Allocator(const Arguments& arguments);
 
   // JavaScript thread.
   ArrayView array(const char* type_name, napi_typedarray_type type, size_t length) const;
@@ -23,12 +25,15 @@ class Allocator {
   Napi::FunctionReference allocate_;
 };
 
-// Bytes that carry a forward pass to its backward passes, alive as long as this object.
+// Bytes that carry a forward pass to its backward passes.
 class Workspace {
  public:
-  Workspace(const Allocator& allocator, size_t bytes);
-  // One that an earlier call has made.
-  explicit Workspace(const Napi::Value& value);
+  // For JavaScript to keep.
+  static Workspace make(const Arguments& arguments, size_t bytes);
+  // One that an earlier call has made: the argument `workspace`.
+  static Workspace given(const Arguments& arguments);
+  // For one operation only.
+  static Workspace own(size_t bytes);
 
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
@@ -36,8 +41,10 @@ class Workspace {
 
  private:
   explicit Workspace(const ArrayView& view);
+  explicit Workspace(size_t bytes);
 
   Napi::ObjectReference array_;
+  std::unique_ptr<double[]> memory_;
   void* data_;
   size_t bytes_;
 };

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "tagged.h"
-
 namespace lpreg_addon {
 namespace {
 
@@ -21,12 +19,13 @@ constexpr ArrayType kArrayTypes[] = {
 
 const ArrayType& array_type(napi_typedarray_type type) { return kArrayTypes[type]; }
 
-// A detached SharedArrayBuffer does not exist, and Node-API does not call one an ArrayBuffer.
+// A detached SharedArrayBuffer does not exist, and Node-API does not call one an ArrayBuffer. What is
+// detached has no elements any more.
 void read_buffer_state(Napi::Env env, napi_value buffer, ArrayView& view) {
   bool unshared = false;
   check_status(env, napi_is_arraybuffer(env, buffer, &unshared));
   view.shared = !unshared;
-  if (!unshared) return;
+  if (!unshared || view.length > 0) return;
   bool detached = false;
   check_status(env, napi_is_detached_arraybuffer(env, buffer, &detached));
   if (detached) throw Failure{kDetached, view.argument, "its ArrayBuffer is detached"};
@@ -38,13 +37,16 @@ size_t element_size(napi_typedarray_type type) { return array_type(type).element
 
 size_t ArrayView::bytes() const { return length * element_size(type); }
 
-ArrayView view_array(const Napi::Value& value, const std::string& argument) {
-  if (!value.IsTypedArray()) throw Failure{LPREG_ERR_TYPE, argument, "expected a typed array"};
-  ArrayView view{value.As<Napi::Object>(), argument, napi_uint8_array, 0, nullptr, false};
+ArrayView view_array(const Napi::Value& value, const char* argument) {
+  ArrayView view{value, argument, napi_uint8_array, 0, nullptr, false};
   napi_value buffer = nullptr;
   void* data = nullptr;
   const Napi::Env env = value.Env();
-  check_status(env, napi_get_typedarray_info(env, value, &view.type, &view.length, &data, &buffer, nullptr));
+  const napi_status status = value.IsEmpty() ? napi_invalid_arg
+                                             : napi_get_typedarray_info(env, value, &view.type, &view.length,
+                                                                        &data, &buffer, nullptr);
+  if (status == napi_invalid_arg) throw Failure{LPREG_ERR_TYPE, argument, "expected a typed array"};
+  check_status(env, status);
   read_buffer_state(env, buffer, view);
   // An empty array has no address; to the C ABI that would say that it is absent.
   alignas(double) static uint8_t nothing;

@@ -7,15 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
-#include <string>
 
 #include "failure.h"
 
 namespace lpreg_addon {
 
 struct ArrayView {
-  Napi::Object array;
-  std::string argument;
+  Napi::Value array;
+  const char* argument;  // for errors
   napi_typedarray_type type;
   size_t length;  // elements
   uint8_t* data;
@@ -29,7 +28,7 @@ constexpr auto kFloat16Array = static_cast<napi_typedarray_type>(11);  // absent
 size_t element_size(napi_typedarray_type type);
 
 // Throws ERR_TYPE for anything but a typed array, kDetached when its memory is gone.
-ArrayView view_array(const Napi::Value& value, const std::string& argument);
+ArrayView view_array(const Napi::Value& value, const char* argument);
 // `status`: LPREG_ERR_TYPE or LPREG_ERR_DTYPE
 void require_type(const ArrayView& view, std::initializer_list<napi_typedarray_type> types,
                   lpreg_status status = LPREG_ERR_TYPE);

@@ -1,15 +1,13 @@
 #include "batch.h"
 
-#include "property.h"
-
 namespace lpreg_addon {
 namespace {
 
 // A typed array of the given type and length, or nullptr.
 template <class T>
-const T* read_rows(const Napi::Object& object, const char* name, napi_typedarray_type type, int64_t length,
-                   Storage& storage) {
-  const auto value = property(object, name);
+const T* read_rows(const Arguments& arguments, Argument argument, const char* name, napi_typedarray_type type,
+                   int64_t length, Storage& storage) {
+  const auto value = arguments.optional(argument);
   if (!value) return nullptr;
   const ArrayView view = view_array(*value, name);
   require_type(view, {type});
@@ -19,11 +17,11 @@ const T* read_rows(const Napi::Object& object, const char* name, napi_typedarray
 
 // Of the snapshot, whose struct's pointers are const in all but type: the library only reads that of a batch.
 template <class T>
-T* read_snapshot_rows(const Napi::Object& fields, const char* name, napi_typedarray_type type, int64_t length,
-                      Storage& storage) {
+T* read_snapshot_rows(const Arguments& arguments, Argument argument, napi_typedarray_type type,
+                      int64_t length, Storage& storage) {
   try {
-    const T* rows = read_rows<T>(fields, name, type, length, storage);
-    if (rows == nullptr && length > 0) throw Failure{LPREG_ERR_MISSING, name, "is needed"};
+    const T* rows = read_rows<T>(arguments, argument, argument_name(argument), type, length, storage);
+    if (rows == nullptr) throw Failure{LPREG_ERR_MISSING, argument_name(argument), "is needed"};
     return const_cast<T*>(rows);
   } catch (Failure& failure) {
     failure.message = failure.argument + ": " + failure.message;
@@ -32,10 +30,10 @@ T* read_snapshot_rows(const Napi::Object& fields, const char* name, napi_typedar
   }
 }
 
-lpreg_scalar read_scalar(const Napi::Object& object, const char* name) {
-  const auto value = property(object, name);
+lpreg_scalar read_scalar(const Arguments& arguments, Argument argument) {
+  const auto value = arguments.optional(argument);
   if (!value) return {LPREG_ABSENT, 0, nullptr};
-  return {LPREG_HOST, as_number(*value, name), nullptr};
+  return {LPREG_HOST, as_number(*value, argument_name(argument)), nullptr};
 }
 
 std::vector<int64_t> read_integers(const Napi::Value& value, const char* name) {
@@ -51,30 +49,42 @@ std::vector<int64_t> read_integers(const Napi::Value& value, const char* name) {
 
 }  // namespace
 
-BatchArgument::BatchArgument(const Napi::Object& object, Storage& storage) {
-  batch_.struct_size = sizeof batch_;
-  read_layout(object);
-  read_matrices(object, storage);
-  read_actions(object, storage);
-  read_advantages(object, storage);
-  read_snapshot(object, storage);
-  read_normalisers(object, storage);
-  const int64_t rows = batch_.rows;
-  batch_.mask = read_rows<uint8_t>(object, "mask", napi_uint8_array, rows, storage);
-  batch_.old_log_probs = read_rows<float>(object, "old_log_probs", napi_float32_array, rows, storage);
-  batch_.ref_log_probs = read_rows<float>(object, "ref_log_probs", napi_float32_array, rows, storage);
-  batch_.rollout_weights = read_rows<float>(object, "rollout_weights", napi_float32_array, rows, storage);
-  batch_.proxy_log_probs = read_rows<float>(object, "proxy_log_probs", napi_float32_array, rows, storage);
-  batch_.chosen = read_rows<uint8_t>(object, "chosen", napi_uint8_array, rows, storage);
+const float* read_row_floats(const Arguments& arguments, Argument argument, const char* name, int64_t rows,
+                             Storage& storage) {
+  return read_rows<float>(arguments, argument, name, napi_float32_array, rows, storage);
 }
 
-void BatchArgument::read_layout(const Napi::Object& object) {
-  batch_.rows = size_property(object, "rows");
-  batch_.vocab = size_property(object, "vocab");
-  const auto cu_seq_lens = property(object, "cu_seq_lens");
+const uint8_t* read_row_flags(const Arguments& arguments, Argument argument, const char* name, int64_t rows,
+                              Storage& storage) {
+  return read_rows<uint8_t>(arguments, argument, name, napi_uint8_array, rows, storage);
+}
+
+BatchArgument::BatchArgument(const Arguments& arguments, Storage& storage) {
+  batch_.struct_size = sizeof batch_;
+  read_layout(arguments);
+  read_matrices(arguments, storage);
+  read_actions(arguments, storage);
+  read_advantages(arguments, storage);
+  read_snapshot(arguments, storage);
+  read_normalisers(arguments, storage);
+  const auto floats = [&](Argument argument) {
+    return read_row_floats(arguments, argument, argument_name(argument), batch_.rows, storage);
+  };
+  batch_.mask = read_row_flags(arguments, Argument::mask, "mask", batch_.rows, storage);
+  batch_.old_log_probs = floats(Argument::old_log_probs);
+  batch_.ref_log_probs = floats(Argument::ref_log_probs);
+  batch_.rollout_weights = floats(Argument::rollout_weights);
+  batch_.proxy_log_probs = floats(Argument::proxy_log_probs);
+  batch_.chosen = read_row_flags(arguments, Argument::chosen, "chosen", batch_.rows, storage);
+}
+
+void BatchArgument::read_layout(const Arguments& arguments) {
+  batch_.rows = arguments.size(Argument::rows);
+  batch_.vocab = arguments.size(Argument::vocab);
+  const auto cu_seq_lens = arguments.optional(Argument::cu_seq_lens);
   if (!cu_seq_lens) {
-    batch_.sequences = size_property(object, "sequences");
-    batch_.tokens = size_property(object, "tokens");
+    batch_.sequences = arguments.size(Argument::sequences);
+    batch_.tokens = arguments.size(Argument::tokens);
     return;
   }
   cu_seq_lens_ = read_integers(*cu_seq_lens, "cu_seq_lens");
@@ -83,20 +93,19 @@ void BatchArgument::read_layout(const Napi::Object& object) {
   batch_.sequences = static_cast<int64_t>(cu_seq_lens_.size()) - 1;
 }
 
-void BatchArgument::read_matrices(const Napi::Object& object, Storage& storage) {
-  const auto read = [&](const char* name, lpreg_matrix& matrix) {
-    const auto value = property(object, name);
-    if (!value) return;
-    const MatrixArgument argument = read_matrix(as_object(*value, name), name, batch_);
-    matrix = argument.layout;
-    matrix.data = storage.large_input(argument.view, argument.extent_bytes);
+void BatchArgument::read_matrices(const Arguments& arguments, Storage& storage) {
+  const auto read = [&](Argument argument, lpreg_matrix& matrix) {
+    if (!arguments.optional(argument)) return;
+    const MatrixArgument given = read_matrix(arguments, argument, batch_);
+    matrix = given.layout;
+    matrix.data = storage.large_input(given.view, given.extent_bytes);
   };
-  read("logits", batch_.logits);
-  read("old_logits", batch_.old_logits);
+  read(Argument::logits, batch_.logits);
+  read(Argument::old_logits, batch_.old_logits);
 }
 
-void BatchArgument::read_actions(const Napi::Object& object, Storage& storage) {
-  const auto value = property(object, "actions");
+void BatchArgument::read_actions(const Arguments& arguments, Storage& storage) {
+  const auto value = arguments.optional(Argument::actions);
   if (!value) return;
   const ArrayView view = view_array(*value, "actions");
   require_type(view, {napi_int32_array, napi_bigint64_array});
@@ -106,8 +115,8 @@ void BatchArgument::read_actions(const Napi::Object& object, Storage& storage) {
 }
 
 // One per token or one per sequence, told apart by their number.
-void BatchArgument::read_advantages(const Napi::Object& object, Storage& storage) {
-  const auto value = property(object, "advantages");
+void BatchArgument::read_advantages(const Arguments& arguments, Storage& storage) {
+  const auto value = arguments.optional(Argument::advantages);
   if (!value) return;
   const ArrayView view = view_array(*value, "advantages");
   require_type(view, {napi_float32_array});
@@ -122,31 +131,32 @@ void BatchArgument::read_advantages(const Napi::Object& object, Storage& storage
   batch_.advantages = reinterpret_cast<const float*>(storage.small_input(view));
 }
 
-void BatchArgument::read_snapshot(const Napi::Object& object, Storage& storage) {
-  const auto value = property(object, "proxy_snapshot");
-  if (!value) return;
-  const Napi::Object fields = as_object(*value, "proxy_snapshot");
+void BatchArgument::read_snapshot(const Arguments& arguments, Storage& storage) {
+  if (!arguments.flag(Argument::proxy_snapshot)) return;
   const int64_t rows = batch_.rows;
   snapshot_.struct_size = sizeof snapshot_;
   snapshot_.rows = rows;
-  snapshot_.capacity = static_cast<int64_t>(view_array(fields.Get("ids"), "proxy_snapshot").length);
-  snapshot_.row_ptr = read_snapshot_rows<int64_t>(fields, "row_ptr", napi_bigint64_array, rows + 1, storage);
-  snapshot_.ids = read_snapshot_rows<int32_t>(fields, "ids", napi_int32_array, snapshot_.capacity, storage);
+  snapshot_.capacity = static_cast<int64_t>(view_array(arguments[Argument::ids], "proxy_snapshot").length);
+  snapshot_.row_ptr =
+      read_snapshot_rows<int64_t>(arguments, Argument::row_ptr, napi_bigint64_array, rows + 1, storage);
+  snapshot_.ids =
+      read_snapshot_rows<int32_t>(arguments, Argument::ids, napi_int32_array, snapshot_.capacity, storage);
   snapshot_.log_q =
-      read_snapshot_rows<float>(fields, "log_q", napi_float32_array, snapshot_.capacity, storage);
+      read_snapshot_rows<float>(arguments, Argument::log_q, napi_float32_array, snapshot_.capacity, storage);
   snapshot_.log_kept_mass =
-      read_snapshot_rows<float>(fields, "log_kept_mass", napi_float32_array, rows, storage);
-  snapshot_.uniform = read_snapshot_rows<uint8_t>(fields, "uniform", napi_uint8_array, rows, storage);
+      read_snapshot_rows<float>(arguments, Argument::log_kept_mass, napi_float32_array, rows, storage);
+  snapshot_.uniform =
+      read_snapshot_rows<uint8_t>(arguments, Argument::uniform, napi_uint8_array, rows, storage);
   batch_.proxy_snapshot = &snapshot_;
 }
 
-void BatchArgument::read_normalisers(const Napi::Object& object, Storage& storage) {
-  batch_.prob_threshold = read_scalar(object, "prob_threshold");
-  batch_.token_count = read_scalar(object, "token_count");
-  batch_.sequence_count = read_scalar(object, "sequence_count");
-  batch_.max_length = read_scalar(object, "max_length");
-  batch_.sequence_lengths =
-      read_rows<double>(object, "sequence_lengths", napi_float64_array, batch_.sequences, storage);
+void BatchArgument::read_normalisers(const Arguments& arguments, Storage& storage) {
+  batch_.prob_threshold = read_scalar(arguments, Argument::prob_threshold);
+  batch_.token_count = read_scalar(arguments, Argument::token_count);
+  batch_.sequence_count = read_scalar(arguments, Argument::sequence_count);
+  batch_.max_length = read_scalar(arguments, Argument::max_length);
+  batch_.sequence_lengths = read_rows<double>(arguments, Argument::sequence_lengths, "sequence_lengths",
+                                              napi_float64_array, batch_.sequences, storage);
 }
 
 }  // namespace lpreg_addon

@@ -11,24 +11,30 @@ namespace lpreg_addon {
 
 class BatchArgument {
  public:
-  // Sizes, matrices and arrays by the names of lpreg.h; what is absent is NULL.
-  BatchArgument(const Napi::Object& object, Storage& storage);
+  // What is absent is NULL.
+  BatchArgument(const Arguments& arguments, Storage& storage);
   BatchArgument(const BatchArgument&) = delete;
   BatchArgument& operator=(const BatchArgument&) = delete;
 
   const lpreg_batch& get() const { return batch_; }
 
  private:
-  void read_layout(const Napi::Object& object);
-  void read_matrices(const Napi::Object& object, Storage& storage);
-  void read_actions(const Napi::Object& object, Storage& storage);
-  void read_advantages(const Napi::Object& object, Storage& storage);
-  void read_snapshot(const Napi::Object& object, Storage& storage);
-  void read_normalisers(const Napi::Object& object, Storage& storage);
+  void read_layout(const Arguments& arguments);
+  void read_matrices(const Arguments& arguments, Storage& storage);
+  void read_actions(const Arguments& arguments, Storage& storage);
+  void read_advantages(const Arguments& arguments, Storage& storage);
+  void read_snapshot(const Arguments& arguments, Storage& storage);
+  void read_normalisers(const Arguments& arguments, Storage& storage);
 
   lpreg_batch batch_{};
   lpreg_snapshot snapshot_{};
   std::vector<int64_t> cu_seq_lens_;
 };
+
+// A Float32Array or a Uint8Array of one element per row, or nullptr. Failures call it `name`.
+const float* read_row_floats(const Arguments& arguments, Argument argument, const char* name, int64_t rows,
+                             Storage& storage);
+const uint8_t* read_row_flags(const Arguments& arguments, Argument argument, const char* name, int64_t rows,
+                              Storage& storage);
 
 }  // namespace lpreg_addon

@@ -1,12 +1,12 @@
-// A context of the library behind a JavaScript object.
+// A context of the library.
 #pragma once
 
 #include <napi.h>
 
 #include <memory>
 
+#include "failure.h"
 #include "lpreg.h"
-#include "tagged.h"
 
 namespace lpreg_addon {
 
@@ -26,12 +26,6 @@ class Context {
  private:
   const lpreg_api& api_;
   lpreg_context* context_ = nullptr;
-};
-
-template <>
-struct Tag<Context> {
-  static constexpr napi_type_tag value{0x8e0d6f4aa3c1495b, 0xb7716c02d95e4f38};
-  static constexpr const char* name = "context";
 };
 
 }  // namespace lpreg_addon

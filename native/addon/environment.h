@@ -3,6 +3,10 @@
 
 #include <napi.h>
 
+#include <memory>
+#include <vector>
+
+#include "context.h"
 #include "executor.h"
 #include "library.h"
 
@@ -17,7 +21,11 @@ class Environment {
 
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
+  // By the number that JavaScript knows it by; they last as long as the environment.
+  std::shared_ptr<Context> context(const Napi::Value& number) const;
+
   const Library library;
+  std::vector<std::shared_ptr<Context>> contexts;
   Executor executor;
 };
 

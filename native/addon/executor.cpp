@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "tagged.h"
-
 namespace lpreg_addon {
 
 Napi::Object Executor::submit(std::unique_ptr<Operation> operation) {

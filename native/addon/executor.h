@@ -24,7 +24,7 @@ class Executor {
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
 
-  // { id, promise }; the promise resolves with { value } or { error }.
+  // { id, promise }; the promise rejects with a failure's object, see failure.h.
   Napi::Object submit(std::unique_ptr<Operation> operation);
   // A queued job settles at once, a running one soon. Does nothing once it has ended.
   void abort(uint32_t id);

@@ -34,22 +34,14 @@ Failure current_failure() {
   }
 }
 
-Napi::Object failed_outcome(Napi::Env env, const Failure& failure) {
-  Napi::Object error = Napi::Object::New(env);
-  error.Set("status", failure.status);
-  error.Set("argument", failure.argument);
-  error.Set("message", failure.message);
-  error.Set("index", static_cast<double>(failure.index));
-  error.Set("outputStatus", failure.output_status);
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("error", error);
-  return result;
-}
-
-Napi::Object outcome(Napi::Env env, Napi::Value value) {
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("value", value);
-  return result;
+Napi::Object failure_object(Napi::Env env, const Failure& failure) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("status", failure.status);
+  object.Set("argument", failure.argument);
+  object.Set("message", failure.message);
+  object.Set("index", static_cast<double>(failure.index));
+  object.Set("outputStatus", failure.output_status);
+  return object;
 }
 
 }  // namespace lpreg_addon

@@ -21,15 +21,18 @@ struct Failure {
   int32_t output_status = LPREG_UNTOUCHED;
 };
 
+// For calls of Node-API: throws the exception that is pending.
+inline void check_status(Napi::Env env, napi_status status) {
+  if (status != napi_ok) throw Napi::Error::New(env);
+}
+
 lpreg_error empty_error();
 Failure to_failure(lpreg_status status, const lpreg_error& error);
 void throw_if_failed(lpreg_status status, const lpreg_error& error);
 // Turns the exception being handled, other than a Napi::Error, into a failure; to be called in a catch block.
 Failure current_failure();
 
-// { error: { status, argument, message, index, outputStatus } }
-Napi::Object failed_outcome(Napi::Env env, const Failure& failure);
-// { value }
-Napi::Object outcome(Napi::Env env, Napi::Value value);
+// { status, argument, message, index, outputStatus }: what the functions of the addon throw.
+Napi::Object failure_object(Napi::Env env, const Failure& failure);
 
 }  // namespace lpreg_addon

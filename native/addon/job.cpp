@@ -12,9 +12,12 @@ void Job::settle(Napi::Env env) noexcept {
   try {
     const Napi::HandleScope scope(env);
     try {
-      napi_resolve_deferred(env, promise_, operation_outcome(env, *operation_, failure_));
+      if (failure_) throw *failure_;
+      napi_resolve_deferred(env, promise_, operation_->result(env));
     } catch (const Napi::Error& error) {
       napi_reject_deferred(env, promise_, error.Value());
+    } catch (const Failure& failure) {
+      napi_reject_deferred(env, promise_, failure_object(env, failure));
     }
   } catch (...) {
     return;

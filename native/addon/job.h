@@ -27,7 +27,7 @@ class Job {
   void run();
   // JavaScript thread, for a job that will never run.
   void cancel_before_run();
-  // JavaScript thread: resolves the promise with { value } or { error }. Once.
+  // JavaScript thread: resolves the promise with the result, or rejects it with a failure's object. Once.
   void settle(Napi::Env env) noexcept;
 
  private:

@@ -1,9 +1,9 @@
 // The whole loss: forward, backward, and both in one call.
 #include "allocator.h"
 #include "batch.h"
-#include "fields.h"
 #include "operation.h"
-#include "property.h"
+#include "options.h"
+#include "results.h"
 
 namespace lpreg_addon {
 namespace {
@@ -14,8 +14,8 @@ lpreg_loss_result empty_result() {
   return result;
 }
 
-lpreg_scalar grad_output_of(const Napi::Object& arguments) {
-  return {LPREG_HOST, number_property(arguments, "grad_output"), nullptr};
+lpreg_scalar grad_output_of(const Arguments& arguments) {
+  return {LPREG_HOST, arguments.number(Argument::grad_output), nullptr};
 }
 
 // What the three operations share.
@@ -24,25 +24,17 @@ class LossOperation : public Operation {
   explicit LossOperation(const Request& request)
       : context_(request.context),
         storage_(request.is_job),
-        options_(read_loss_options(object_property(request.arguments, "options"))),
-        batch_(object_property(request.arguments, "batch"), storage_) {}
+        options_(read_loss_options(request.arguments)),
+        batch_(request.arguments, storage_) {}
 
  protected:
-  Workspace new_workspace(const Napi::Object& arguments) const {
+  size_t workspace_bytes() const {
     size_t bytes = 0;
     lpreg_error error = empty_error();
     const lpreg_api& api = context_->api();
     throw_if_failed(api.loss_workspace_size(context_->get(), &options_, &batch_.get(), &bytes, &error),
                     error);
-    return {Allocator(arguments), bytes};
-  }
-
-  lpreg_token_outputs outputs_of(const Napi::Object& arguments) {
-    return read_token_outputs(object_property(arguments, "outputs"), batch_.get().rows, storage_);
-  }
-
-  GradientArgument gradient_of(const Napi::Object& arguments) {
-    return {object_property(arguments, "gradient"), batch_.get(), storage_};
+    return bytes;
   }
 
   std::shared_ptr<Context> context_;
@@ -55,22 +47,21 @@ class LossForward : public LossOperation {
  public:
   explicit LossForward(const Request& request)
       : LossOperation(request),
-        outputs_(outputs_of(request.arguments)),
-        workspace_(new_workspace(request.arguments)) {}
+        results_(request.arguments, batch_.get().rows, storage_),
+        workspace_(Workspace::make(request.arguments, workspace_bytes())) {}
 
   lpreg_status run(const lpreg_call& call, lpreg_error* error) override {
     return context_->api().loss_forward(context_->get(), &options_, &batch_.get(), workspace_.data(),
-                                        workspace_.bytes(), &outputs_, &result_, &call, error);
+                                        workspace_.bytes(), &results_.tokens(), &result_, &call, error);
   }
 
-  Napi::Value result(Napi::Env env) override {
-    Napi::Object object = loss_result_object(env, result_);
-    object.Set("workspace", workspace_.value());
-    return object;
+  Napi::Value result(Napi::Env) override {
+    results_.store(result_);
+    return workspace_.value();
   }
 
  private:
-  lpreg_token_outputs outputs_;
+  Results results_;
   Workspace workspace_;
   lpreg_loss_result result_ = empty_result();
 };
@@ -79,9 +70,9 @@ class LossBackward : public LossOperation {
  public:
   explicit LossBackward(const Request& request)
       : LossOperation(request),
-        workspace_(request.arguments.Get("workspace")),
+        workspace_(Workspace::given(request.arguments)),
         grad_output_(grad_output_of(request.arguments)),
-        gradient_(gradient_of(request.arguments)) {}
+        gradient_(request.arguments, batch_.get(), storage_) {}
 
   lpreg_status run(const lpreg_call& call, lpreg_error* error) override {
     return context_->api().loss_backward(context_->get(), &options_, &batch_.get(), workspace_.data(),
@@ -105,26 +96,27 @@ class LossForwardBackward : public LossOperation {
  public:
   explicit LossForwardBackward(const Request& request)
       : LossOperation(request),
-        outputs_(outputs_of(request.arguments)),
+        results_(request.arguments, batch_.get().rows, storage_),
         grad_output_(grad_output_of(request.arguments)),
-        gradient_(gradient_of(request.arguments)),
-        workspace_(new_workspace(request.arguments)) {}
+        gradient_(request.arguments, batch_.get(), storage_),
+        workspace_(Workspace::own(workspace_bytes())) {}
 
   lpreg_status run(const lpreg_call& call, lpreg_error* error) override {
     return context_->api().loss_forward_backward(context_->get(), &options_, &batch_.get(), workspace_.data(),
                                                  workspace_.bytes(), grad_output_, &gradient_.matrix(),
-                                                 &outputs_, &result_, &call, error);
+                                                 &results_.tokens(), &result_, &call, error);
   }
 
   Napi::Value result(Napi::Env env) override {
     gradient_.write_back(env);
-    return loss_result_object(env, result_);
+    results_.store(result_);
+    return env.Undefined();
   }
 
   bool gradient_is_scratch() const override { return gradient_.is_scratch(); }
 
  private:
-  lpreg_token_outputs outputs_;
+  Results results_;
   lpreg_scalar grad_output_;
   GradientArgument gradient_;
   Workspace workspace_;

@@ -2,8 +2,6 @@
 
 #include <cstring>
 
-#include "property.h"
-
 namespace lpreg_addon {
 namespace {
 
@@ -51,22 +49,26 @@ void require_extent(const ArrayView& view, int64_t elements, bool strided) {
 
 }  // namespace
 
-MatrixArgument read_matrix(const Napi::Object& object, const char* argument, const lpreg_batch& batch) {
+MatrixArgument read_matrix(const Arguments& arguments, Argument matrix, const lpreg_batch& batch) {
+  const char* name = argument_name(matrix);
   lpreg_matrix layout{};
-  layout.dtype = as_int32(object.Get("dtype"), "dtype");
-  layout.row_stride = size_property(object, "row_stride");
-  layout.sequence_stride = size_property(object, "sequence_stride");
-  const ArrayView view = view_array(object.Get("data"), argument);
+  layout.dtype = arguments.integer(after(matrix, 1));
+  layout.row_stride = arguments.size(after(matrix, 2));
+  layout.sequence_stride = arguments.size(after(matrix, 3));
+  const ArrayView view = view_array(arguments[matrix], name);
   require_matching_type(view, layout.dtype);
-  const int64_t elements = extent(layout, batch, argument);
-  require_extent(view, elements, object.Get("strided").ToBoolean());
+  const int64_t elements = extent(layout, batch, name);
+  require_extent(view, elements, arguments.flag(after(matrix, 4)));
   layout.data = view.data;
   return {view, layout, static_cast<size_t>(elements) * element_size(view.type)};
 }
 
-GradientArgument::GradientArgument(const Napi::Object& object, const lpreg_batch& batch, Storage& storage)
-    : rows_(batch.rows), tokens_(batch.tokens), vocab_(batch.vocab), owned_(object.Get("owned").ToBoolean()) {
-  const MatrixArgument argument = read_matrix(object, "gradient", batch);
+GradientArgument::GradientArgument(const Arguments& arguments, const lpreg_batch& batch, Storage& storage)
+    : rows_(batch.rows),
+      tokens_(batch.tokens),
+      vocab_(batch.vocab),
+      owned_(arguments.flag(Argument::gradient_owned)) {
+  const MatrixArgument argument = read_matrix(arguments, Argument::gradient, batch);
   matrix_ = argument.layout;
   extent_bytes_ = argument.extent_bytes;
   const bool in_place = storage.is_in_place(argument.view, argument.extent_bytes);
@@ -76,7 +78,7 @@ GradientArgument::GradientArgument(const Napi::Object& object, const lpreg_batch
     return;
   }
   matrix_.data = in_place ? batch.logits.data : storage.allocate(extent_bytes_);
-  target_ = Napi::Persistent(argument.view.array);
+  target_ = Napi::Persistent(argument.view.array.As<Napi::Object>());
 }
 
 void GradientArgument::write_back(Napi::Env env) const {

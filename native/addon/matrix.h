@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "arguments.h"
 #include "array_view.h"
 #include "storage.h"
 
@@ -14,16 +15,15 @@ struct MatrixArgument {
   size_t extent_bytes;  // from the first element of the first row to behind the last of the last
 };
 
-// { data, dtype, row_stride, sequence_stride, strided }. A dense array must have exactly the elements of its
-// shape.
-MatrixArgument read_matrix(const Napi::Object& object, const char* argument, const lpreg_batch& batch);
+// `matrix`: the first of its arguments. A dense array must have exactly the elements of its shape.
+MatrixArgument read_matrix(const Arguments& arguments, Argument matrix, const lpreg_batch& batch);
 
 // Where a backward pass writes.
 class GradientArgument {
  public:
-  // `object`: a matrix with `owned`, which says that lib/ has just allocated its array and shows it to nobody
-  // before the operation has ended.
-  GradientArgument(const Napi::Object& object, const lpreg_batch& batch, Storage& storage);
+  // `gradient_owned` says that lib/ has just allocated the array and shows it to nobody before the operation
+  // has ended.
+  GradientArgument(const Arguments& arguments, const lpreg_batch& batch, Storage& storage);
 
   const lpreg_matrix& matrix() const { return matrix_; }
   // Whether nobody sees what a call that failed half-way has written.

@@ -1,9 +1,9 @@
 // The scalar stage: per-token arrays to loss and coefficients, without logits.
 #include "allocator.h"
 #include "batch.h"
-#include "fields.h"
 #include "operation.h"
-#include "property.h"
+#include "options.h"
+#include "results.h"
 
 namespace lpreg_addon {
 namespace {
@@ -13,30 +13,32 @@ class Objective : public Operation {
   explicit Objective(const Request& request)
       : context_(request.context),
         storage_(request.is_job),
-        options_(read_loss_options(object_property(request.arguments, "options"))),
-        batch_(object_property(request.arguments, "batch"), storage_),
-        tokens_(read_token_inputs(object_property(request.arguments, "tokens"), batch_.get().rows, storage_)),
-        outputs_(
-            read_token_outputs(object_property(request.arguments, "outputs"), batch_.get().rows, storage_)),
-        workspace_(new_workspace(request.arguments)) {
+        options_(read_loss_options(request.arguments)),
+        batch_(request.arguments, storage_),
+        tokens_(read_token_inputs(request.arguments, batch_.get().rows, storage_)),
+        results_(request.arguments, batch_.get().rows, storage_),
+        workspace_(Workspace::own(workspace_bytes())) {
     result_.struct_size = sizeof result_;
   }
 
   lpreg_status run(const lpreg_call& call, lpreg_error* error) override {
     return context_->api().objective(context_->get(), &options_, &batch_.get(), &tokens_, workspace_.data(),
-                                     workspace_.bytes(), &outputs_, &result_, &call, error);
+                                     workspace_.bytes(), &results_.tokens(), &result_, &call, error);
   }
 
-  Napi::Value result(Napi::Env env) override { return loss_result_object(env, result_); }
+  Napi::Value result(Napi::Env env) override {
+    results_.store(result_);
+    return env.Undefined();
+  }
 
  private:
-  Workspace new_workspace(const Napi::Object& arguments) const {
+  size_t workspace_bytes() const {
     size_t bytes = 0;
     lpreg_error error = empty_error();
     const lpreg_api& api = context_->api();
     throw_if_failed(api.objective_workspace_size(context_->get(), &options_, &batch_.get(), &bytes, &error),
                     error);
-    return {Allocator(arguments), bytes};
+    return bytes;
   }
 
   std::shared_ptr<Context> context_;
@@ -44,7 +46,7 @@ class Objective : public Operation {
   lpreg_loss_options options_;
   BatchArgument batch_;
   lpreg_token_outputs tokens_;
-  lpreg_token_outputs outputs_;
+  Results results_;
   Workspace workspace_;
   lpreg_loss_result result_{};
 };

@@ -1,5 +1,7 @@
 #include "operation.h"
 
+#include <iterator>
+
 namespace lpreg_addon {
 namespace {
 
@@ -20,11 +22,18 @@ constexpr Maker kMakers[] = {
 
 }  // namespace
 
-std::unique_ptr<Operation> make_operation(const std::string& name, const Request& request) {
-  for (const Maker& maker : kMakers) {
-    if (name == maker.name) return maker.make(request);
+std::unique_ptr<Operation> make_operation(const Napi::Value& position, const Request& request) {
+  const double number = as_number(position, "operation");
+  for (size_t i = 0; i < std::size(kMakers); ++i) {
+    if (number == static_cast<double>(i)) return kMakers[i].make(request);
   }
-  throw Failure{LPREG_ERR_TYPE, "operation", "there is no operation " + name};
+  throw Failure{LPREG_ERR_TYPE, "operation", "there is no such operation"};
+}
+
+Napi::Array operation_names(Napi::Env env) {
+  Napi::Array names = Napi::Array::New(env);
+  for (const Maker& maker : kMakers) names.Set(names.Length(), maker.name);
+  return names;
 }
 
 std::optional<Failure> run_operation(Operation& operation, const volatile int32_t* cancel,
@@ -42,15 +51,6 @@ std::optional<Failure> run_operation(Operation& operation, const volatile int32_
     Failure failure = current_failure();
     if (call.gradient_is_scratch != 0) failure.output_status = LPREG_UNTOUCHED;
     return failure;
-  }
-}
-
-Napi::Object operation_outcome(Napi::Env env, Operation& operation, const std::optional<Failure>& failure) {
-  if (failure) return failed_outcome(env, *failure);
-  try {
-    return outcome(env, operation.result(env));
-  } catch (const Failure& late) {
-    return failed_outcome(env, late);
   }
 }
 

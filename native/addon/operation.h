@@ -5,8 +5,8 @@
 
 #include <memory>
 #include <optional>
-#include <string>
 
+#include "arguments.h"
 #include "context.h"
 #include "lpreg.h"
 
@@ -29,13 +29,13 @@ class Operation {
 
 struct Request {
   std::shared_ptr<Context> context;
-  Napi::Object arguments;
+  const Arguments& arguments;
   bool is_job;
 };
 
-// "lossForward", "lossBackward", "lossForwardBackward", "tokenStats", "tokenStatsBackward", "objective" or
-// "proxySnapshot". Throws a Failure where the arguments are wrong.
-std::unique_ptr<Operation> make_operation(const std::string& name, const Request& request);
+// By its position in operation_names(). Throws a Failure where the arguments are wrong.
+std::unique_ptr<Operation> make_operation(const Napi::Value& position, const Request& request);
+Napi::Array operation_names(Napi::Env env);
 
 std::unique_ptr<Operation> make_loss_forward(const Request& request);
 std::unique_ptr<Operation> make_loss_backward(const Request& request);
@@ -48,7 +48,5 @@ std::unique_ptr<Operation> make_proxy_snapshot(const Request& request);
 // What went wrong, if anything did; `cancel` and `rows_done` may be null. Any thread; never throws.
 std::optional<Failure> run_operation(Operation& operation, const volatile int32_t* cancel,
                                      volatile int64_t* rows_done) noexcept;
-// { value } or { error }, see failure.h. JavaScript thread.
-Napi::Object operation_outcome(Napi::Env env, Operation& operation, const std::optional<Failure>& failure);
 
 }  // namespace lpreg_addon

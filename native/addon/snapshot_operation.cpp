@@ -4,9 +4,8 @@
 
 #include "allocator.h"
 #include "batch.h"
-#include "fields.h"
 #include "operation.h"
-#include "property.h"
+#include "options.h"
 
 namespace lpreg_addon {
 namespace {
@@ -16,10 +15,10 @@ class ProxySnapshot : public Operation {
   explicit ProxySnapshot(const Request& request)
       : context_(request.context),
         storage_(request.is_job),
-        options_(read_row_options(object_property(request.arguments, "options"))),
-        batch_(object_property(request.arguments, "batch"), storage_),
+        options_(read_row_options(request.arguments)),
+        batch_(request.arguments, storage_),
         allocator_(request.arguments),
-        max_entries_(size_property(request.arguments, "max_entries")) {}
+        max_entries_(request.arguments.size(Argument::max_entries)) {}
 
   lpreg_status run(const lpreg_call& call, lpreg_error* error) override {
     const lpreg_api& api = context_->api();
@@ -47,8 +46,8 @@ class ProxySnapshot : public Operation {
 
  private:
   template <class Element>
-  Napi::Object to_array(const char* type_name, napi_typedarray_type type,
-                        const std::vector<Element>& elements) const {
+  Napi::Value to_array(const char* type_name, napi_typedarray_type type,
+                       const std::vector<Element>& elements) const {
     const ArrayView view = allocator_.array(type_name, type, elements.size());
     if (!elements.empty()) std::memcpy(view.data, elements.data(), elements.size() * sizeof(Element));
     return view.array;

@@ -15,7 +15,7 @@ uint8_t* Storage::large_input(const ArrayView& view, size_t bytes) {
 }
 
 uint8_t* Storage::in_use(const ArrayView& view) {
-  if (is_job_) references_.push_back(Napi::Persistent(view.array));
+  if (is_job_) references_.push_back(Napi::Persistent(view.array.As<Napi::Object>()));
   return view.data;
 }
 
@@ -39,8 +39,9 @@ bool Storage::is_in_place(const ArrayView& output, size_t bytes) const {
     if (bytes == 0 || input.bytes == 0) continue;
     if (begin >= input_begin + input.bytes || input_begin >= begin + bytes) continue;
     // Whether the layouts agree too is for the library to say.
-    in_place = begin == input_begin && input.argument == "logits";
-    if (!in_place) throw Failure{LPREG_ERR_ALIAS, output.argument, "shares memory with " + input.argument};
+    in_place = begin == input_begin && std::strcmp(input.argument, "logits") == 0;
+    if (in_place) continue;
+    throw Failure{LPREG_ERR_ALIAS, output.argument, std::string("shares memory with ") + input.argument};
   }
   return in_place;
 }

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "array_view.h"
@@ -13,7 +12,7 @@ namespace lpreg_addon {
 
 class Storage {
  public:
-  explicit Storage(bool is_job) : is_job_(is_job) {}
+  explicit Storage(bool is_job) : is_job_(is_job) { inputs_.reserve(kUsualInputs); }
 
   // A per-row input. Shared memory is copied in a synchronous call too: another thread may change it after it
   // was checked, and an action out of range would then be read.
@@ -32,8 +31,10 @@ class Storage {
   bool is_in_place(const ArrayView& output, size_t bytes) const;
 
  private:
+  static constexpr size_t kUsualInputs = 8;
+
   struct Input {
-    std::string argument;
+    const char* argument;
     const uint8_t* begin;
     size_t bytes;
   };

@@ -1,9 +1,9 @@
 // The per-token operation and its vector-Jacobian product.
 #include "allocator.h"
 #include "batch.h"
-#include "fields.h"
 #include "operation.h"
-#include "property.h"
+#include "options.h"
+#include "results.h"
 
 namespace lpreg_addon {
 namespace {
@@ -27,8 +27,8 @@ class TokenOperation : public Operation {
   explicit TokenOperation(const Request& request)
       : context_(request.context),
         storage_(request.is_job),
-        options_(read_row_options(object_property(request.arguments, "options"))),
-        batch_(object_property(request.arguments, "batch"), storage_),
+        options_(read_row_options(request.arguments)),
+        batch_(request.arguments, storage_),
         layout_{static_cast<size_t>(batch_.get().rows), options_.proxy == LPREG_PROXY_OLD} {}
 
  protected:
@@ -43,22 +43,21 @@ class TokenStats : public TokenOperation {
  public:
   explicit TokenStats(const Request& request)
       : TokenOperation(request),
-        non_finite_(as_int32(request.arguments.Get("non_finite"), "non_finite")),
-        outputs_(
-            read_token_outputs(object_property(request.arguments, "outputs"), batch_.get().rows, storage_)),
-        states_(Allocator(request.arguments), layout_.bytes()) {}
+        non_finite_(request.arguments.integer(Argument::non_finite)),
+        results_(request.arguments, batch_.get().rows, storage_),
+        states_(Workspace::make(request.arguments, layout_.bytes())) {}
 
   lpreg_status run(const lpreg_call& call, lpreg_error* error) override {
     return context_->api().token_stats(context_->get(), &options_, &batch_.get(), non_finite_,
-                                       layout_.states(states_), layout_.proxy_states(states_), &outputs_,
-                                       &call, error);
+                                       layout_.states(states_), layout_.proxy_states(states_),
+                                       &results_.tokens(), &call, error);
   }
 
   Napi::Value result(Napi::Env) override { return states_.value(); }
 
  private:
   int32_t non_finite_;
-  lpreg_token_outputs outputs_;
+  Results results_;
   Workspace states_;
 };
 
@@ -66,13 +65,13 @@ class TokenStatsBackward : public TokenOperation {
  public:
   explicit TokenStatsBackward(const Request& request)
       : TokenOperation(request),
-        states_(request.arguments.Get("states")),
-        d_log_prob_(coefficients_of(request.arguments, "d_log_prob")),
-        d_entropy_(coefficients_of(request.arguments, "d_entropy")),
-        d_kl_(coefficients_of(request.arguments, "d_kl")),
-        gradient_(object_property(request.arguments, "gradient"), batch_.get(), storage_) {
+        states_(Workspace::given(request.arguments)),
+        d_log_prob_(cotangent_of(request.arguments, Argument::d_log_prob)),
+        d_entropy_(cotangent_of(request.arguments, Argument::d_entropy)),
+        d_kl_(cotangent_of(request.arguments, Argument::d_kl)),
+        gradient_(request.arguments, batch_.get(), storage_) {
     if (states_.bytes() != layout_.bytes()) {
-      throw Failure{LPREG_ERR_SHAPE, "states", "belong to a batch of another size"};
+      throw Failure{LPREG_ERR_SHAPE, "workspace", "belong to a batch of another size"};
     }
   }
 
@@ -90,13 +89,8 @@ class TokenStatsBackward : public TokenOperation {
   bool gradient_is_scratch() const override { return gradient_.is_scratch(); }
 
  private:
-  const float* coefficients_of(const Napi::Object& arguments, const char* name) {
-    const auto value = property(arguments, name);
-    if (!value) return nullptr;
-    const ArrayView view = view_array(*value, name);
-    require_type(view, {napi_float32_array});
-    require_length(view, batch_.get().rows);
-    return reinterpret_cast<const float*>(storage_.small_input(view));
+  const float* cotangent_of(const Arguments& arguments, Argument argument) {
+    return read_row_floats(arguments, argument, argument_name(argument), batch_.get().rows, storage_);
   }
 
   Workspace states_;

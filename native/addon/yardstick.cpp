@@ -7,8 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "arguments.h"
 #include "array_view.h"
-#include "property.h"
 
 namespace lpreg_addon {
 namespace {
