@@ -23,7 +23,10 @@ const SECTIONS = {
 };
 
 const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
-const files = names.sort().map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
+const files = names
+  .sort()
+  .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')))
+  .filter(({ kind }) => kind !== 'gpu'); // of scripts/gpu/check; the page is about the CPU
 const byKind = Object.fromEntries(files.map((file) => [file.kind, file]));
 if (files.length === 0) throw new Error(`there are no results in ${folder}; bench/run-all makes them`);
 
