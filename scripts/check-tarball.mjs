@@ -28,14 +28,14 @@ const REQUIRED = [
 /** Every file has to match one; a source build from the tarball is tested elsewhere. */
 const ALLOWED = [
   /^(CHANGELOG|README|SECURITY)\.md$|^LICENSE$|^package\.json$/,
-  /^CMakeLists\.txt$|^binding\.(cjs|gyp)$|^bin\/lp-reg\.js$/,
+  /^CMakeLists\.txt$|^binding\.cjs$|^bin\/lp-reg\.js$/,
   /^cmake\/(addon|compile-options|cuda|library)\.cmake$/,
   /^dist\/([\w-]+\/)*[\w-]+\.(d\.)?m?[jt]s$/,
   /^docs\/(errors|install|metadata|python|semantics)\.md$/,
   /^native\/(addon|core|cpu|cuda|engine|include)\/([\w-]+\/)*[\w-]+\.(h|cpp|cu|cuh)$/,
   /^prebuilds\/(linux|darwin)-(x64|arm64)\/(lp_reg\.node|liblpreg\.so)$/,
   /^python\/lp_reg\.py$/,
-  /^scripts\/(compile|install|toolchain)\.mjs$/,
+  /^scripts\/(compile|toolchain)\.mjs$/,
 ];
 
 const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel=error'], {

@@ -1,7 +1,8 @@
 // Compiles the native part of the package this script belongs to, with the tools that are there and nothing else:
-// `lp-reg build`, the install script, node-gyp (binding.gyp) and the prebuilds all end here. No dependencies.
-//   --cuda      with the CUDA back end, for the architectures in CUDAARCHS
-//   --verbose   every line of CMake and of the compiler, not their progress alone
+// `lp-reg build`, node-gyp (binding.gyp, in a checkout) and the prebuilds all end here. No dependencies.
+//   --cuda        with the CUDA back end, for the architectures in CUDAARCHS
+//   --if-needed   nothing where the package loads as it is
+//   --verbose     every line of CMake and of the compiler, not their progress alone
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, createWriteStream, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -102,17 +103,21 @@ export async function compile({ buildFolder, outputFolder, defines = {}, verbose
   }
 }
 
-/** Loads what was compiled, in a process of its own, and says what it is. */
-function describeResult() {
+/** Loads the package in a process of its own: its report, or the message of its error. */
+function inspectPackage() {
   const command = [join(root, 'bin/lp-reg.js'), 'inspect', '--json'];
   const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
-  if (status !== 0) throw new BuildError(`The library was compiled and does not load:\n${stderr}`);
-  const { libraryPath, instructionSet } = JSON.parse(stdout);
-  return `lp-reg: ready: ${libraryPath} (${instructionSet})`;
+  return status === 0 ? { report: JSON.parse(stdout) } : { problem: stderr };
+}
+
+function describeResult() {
+  const { report, problem } = inspectPackage();
+  if (problem !== undefined) throw new BuildError(`The library was compiled and does not load:\n${problem}`);
+  return `lp-reg: ready: ${report.libraryPath} (${report.instructionSet})`;
 }
 
 /** The build of an installed package: into build/Release, without CUDA unless it is asked for. */
-export async function buildPackage({ cuda = false, verbose = false } = {}) {
+async function buildPackage({ cuda = false, verbose = false } = {}) {
   const started = Date.now();
   const buildFolder = join(root, 'build', 'package');
   // A cache of another place or compiler would mislead CMake.
@@ -131,8 +136,12 @@ export async function buildPackage({ cuda = false, verbose = false } = {}) {
 async function main(argv) {
   const { values } = parseArgs({
     args: argv,
-    options: { cuda: { type: 'boolean' }, verbose: { type: 'boolean' } },
+    options: { cuda: { type: 'boolean' }, 'if-needed': { type: 'boolean' }, verbose: { type: 'boolean' } },
   });
+  if (values['if-needed'] && inspectPackage().problem === undefined) {
+    console.log('lp-reg: the package loads as it is; nothing to build');
+    return;
+  }
   try {
     await buildPackage(values);
   } catch (error) {

@@ -22,7 +22,11 @@ const CROSS = {
 function definesOf(platform) {
   // The linker strips, since `strip` of this machine does not read the files of another.
   const release = { CMAKE_SHARED_LINKER_FLAGS: '-Wl,-s', CMAKE_MODULE_LINKER_FLAGS: '-Wl,-s' };
-  if (platform === host) return { ...release, LPREG_CUDA: process.env.LPREG_CUDA ?? 'AUTO' };
+  if (platform === host) {
+    // CUDAARCHS makes a binary for some GPUs only, for a try.
+    const LPREG_CUDA_RELEASE = process.env.CUDAARCHS === undefined ? 'ON' : 'OFF';
+    return { ...release, LPREG_CUDA: process.env.LPREG_CUDA ?? 'AUTO', LPREG_CUDA_RELEASE };
+  }
   if (CROSS[platform]) return { ...release, ...CROSS[platform] };
   const known = [host, ...Object.keys(CROSS)].join(', ');
   throw new BuildError(

@@ -6,7 +6,8 @@ import { LpRegError } from '../errors.js';
 
 /** Runs the command, which prints its progress itself. */
 export function runBuild(argv: readonly string[]): string {
-  parseArgs({ args: [...argv], options: { cuda: { type: 'boolean' }, verbose: { type: 'boolean' } } });
+  const flag = { type: 'boolean' } as const;
+  parseArgs({ args: [...argv], options: { cuda: flag, 'if-needed': flag, verbose: flag } });
   const script = join(__dirname, '../../scripts/compile.mjs');
   const { status } = spawnSync(process.execPath, [script, ...argv], { stdio: 'inherit' });
   if (status === 0) return '';

@@ -12,9 +12,10 @@ export const USAGE = `Usage:
   lp-reg inspect [--paths] [--json]
       Says which binary is loaded, what it can use here, and why CUDA is off.
         --paths              print where the library, its C header and the Python file are
-  lp-reg build [--cuda] [--verbose]
+  lp-reg build [--cuda] [--if-needed] [--verbose]
       Compiles the native library of this copy of the package; needs cmake, make or ninja, and a C++17 compiler.
         --cuda               with the CUDA back end (needs nvcc; CUDAARCHS chooses the architectures)
+        --if-needed          do nothing where the package loads as it is
         --verbose            print every line of the build, not its progress alone
   lp-reg bench [options]
       Times losses on this machine, against a copy of their logits. Takes about half a minute.

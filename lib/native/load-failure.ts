@@ -76,10 +76,10 @@ function remedy({ folder, isBundle, system }: LoadFailure): readonly string[] {
   return compileIt(buildAdvice(folder));
 }
 
-function compileIt({ command, project, everyInstall }: BuildAdvice): readonly string[] {
+function compileIt({ command, project }: BuildAdvice): readonly string[] {
   return [
     `run: ${command}`,
     `compiles it here${project === undefined ? '' : `, in ${project}`}; needs cmake, make or ninja, and a C++17 compiler`,
-    ...(everyInstall === undefined ? [] : [`to have every installation do that: ${everyInstall}`]),
+    'to have every installation do that: "postinstall": "lp-reg build --if-needed" in the scripts of your package.json',
   ];
 }

@@ -19,21 +19,11 @@ const RUN: Readonly<Record<PackageManager, string>> = {
   yarn: 'yarn lp-reg build',
 };
 
-/** Package managers run no install scripts of dependencies unless told to. */
-const ALLOW: Readonly<Record<PackageManager, string>> = {
-  bun: 'bun pm trust lp-reg',
-  npm: 'npm install-scripts approve lp-reg (npm 12; older versions run them)',
-  pnpm: 'pnpm approve-builds lp-reg',
-  yarn: '"dependenciesMeta": { "lp-reg": { "built": true } } in package.json (yarn 1 runs them)',
-};
-
 /** How to compile the library in this copy of the package. */
 export interface BuildAdvice {
   readonly command: string;
   /** The folder to run it in; absent where it runs anywhere. */
   readonly project?: string;
-  /** How to have it compiled with every installation; absent where no package manager installed this copy. */
-  readonly everyInstall?: string;
 }
 
 /** @param folder - The package's own folder. */
@@ -44,12 +34,10 @@ export function buildAdvice(folder: string): BuildAdvice {
   const anywhere = `node ${quoted(join(folder, 'bin', 'lp-reg.js'))} build`;
   const project = projectOf(folder);
   if (project === undefined) return { command: anywhere };
-  const manager = packageManagerOf(project);
-  const everyInstall = ALLOW[manager];
   // A dependency of a dependency may have no command of its own in the project.
   return existsSync(join(project, 'node_modules', '.bin', 'lp-reg'))
-    ? { command: RUN[manager], project, everyInstall }
-    : { command: anywhere, everyInstall };
+    ? { command: RUN[packageManagerOf(project)], project }
+    : { command: anywhere };
 }
 
 /** The folder above the outermost node_modules. */

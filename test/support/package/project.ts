@@ -8,9 +8,9 @@ import type { Tarballs } from './tarball.js';
 /** The programs of a project's PATH. */
 export interface Programs {
   /** @default the node that runs the tests */
-  readonly node?: string;
+  readonly node?: string | undefined;
   /** `npm-cli.js`. @default that of the npm on PATH */
-  readonly npm?: string;
+  readonly npm?: string | undefined;
   /** Whether cmake and compilers are there. @default false */
   readonly compilers?: boolean;
 }
@@ -47,9 +47,11 @@ export class Project {
     symlinkSync(target, join(this.#path, name));
   }
 
-  /** From now on the project's machine has cmake, make and a compiler. */
+  /** From now on the project's machine has cmake, make and a compiler; with ccache if these tests use it. */
   addCompilers(): void {
-    for (const program of COMPILERS) this.#link(program, onPath(program));
+    const usesCcache = process.env.CMAKE_CXX_COMPILER_LAUNCHER === 'ccache';
+    for (const program of usesCcache ? [...COMPILERS, 'ccache'] : COMPILERS)
+      this.#link(program, onPath(program));
   }
 
   write(path: string, text: string): string {
