@@ -188,8 +188,8 @@ class Api(Structure):
         ('objective', _function(*_LOSS, POINTER(TokenOutputs), *_WORKSPACE, *_RESULT)),
         ('row_parts', c_void_p), ('row_parts_merge', c_void_p), ('row_kept', c_void_p), ('row_kept_merge', c_void_p),
         ('row_finalize', c_void_p), ('row_gradient', c_void_p),
-        ('snapshot_size', _function(*_ROWS, POINTER(c_int64), POINTER(Call), POINTER(Error))),
-        ('snapshot_write', _function(*_ROWS, POINTER(Snapshot), POINTER(Call), POINTER(Error))),
+        ('snapshot_size', _function(*_ROWS, c_void_p, c_void_p, POINTER(Call), POINTER(Error))),
+        ('snapshot_write', _function(*_ROWS, c_void_p, POINTER(Snapshot), POINTER(Call), POINTER(Error))),
         ('context_synchronize', _function(c_void_p, c_void_p, POINTER(Error))),
         ('cuda_info', _function(POINTER(CudaInfo), POINTER(Error))),
         # PyTorch has a CUDA runtime of its own.
@@ -1134,23 +1134,27 @@ def token_stats(logits, actions=None, *, mask=None, filter=None, proxy=None, old
 def proxy_snapshot(logits, *, filter, mask=None, temperature=1, softcap=None, max_entries=None):
     """Compressed proxy of these logits, for a later policy's `proxy='snapshot'` at the same temperature.
 
-    max_entries: raises ERR_SNAPSHOT_TOO_LARGE where the kept sets hold more; default: as many as there are.
+    max_entries: raises ERR_SNAPSHOT_TOO_LARGE where the kept sets hold more, on CUDA in `synchronize`; default: as many
+    as there are, which on CUDA waits for the stream.
     """
     shape = _checked_logits(logits, None, False)
     place = _place(logits)
     row = _row_options(temperature, softcap, filter, 'current')
     batch = _batch(shape, logits, dict(zip(_INPUTS, _checked_inputs(shape, logits.device, {'mask': mask}))))
     context, call = _context(place.backend, place.device), _call_struct(place)
-    entries = c_int64(0 if max_entries is None else max_entries)
-    if max_entries is None:
-        _call(api().snapshot_size, context, byref(row), byref(batch), byref(entries), call)
-    rows, size = batch.rows, entries.value
+    rows, size = batch.rows, max_entries
+    states = logits.new_empty((rows, sizeof(RowState)), dtype=torch.uint8)
+    if size is None:
+        entries = logits.new_empty((1,), dtype=torch.int64)
+        _call(api().snapshot_size, context, byref(row), byref(batch), states.data_ptr(), entries.data_ptr(), call)
+        _call(api().context_synchronize, context, place.stream)  # the count of a bad batch would be no size
+        size = entries.item()
     made = ProxySnapshot(
         logits.new_empty((rows + 1,), dtype=torch.int64), logits.new_empty((size,), dtype=torch.int32),
         logits.new_empty((size,), dtype=torch.float32), logits.new_empty((rows,), dtype=torch.float32),
         logits.new_empty((rows,), dtype=torch.uint8))
     struct = Snapshot(rows=rows, capacity=size, **{name: tensor.data_ptr() for name, tensor in made._asdict().items()})
-    _call(api().snapshot_write, context, byref(row), byref(batch), byref(struct), call)
+    _call(api().snapshot_write, context, byref(row), byref(batch), states.data_ptr(), byref(struct), call)
     return made
 
 

@@ -22,16 +22,18 @@ class ProxySnapshot : public Operation {
 
   lpreg_status run(const lpreg_call& call, lpreg_error* error) override {
     const lpreg_api& api = context_->api();
+    const lpreg_batch& batch = batch_.get();
+    std::vector<lpreg_row_state> states(static_cast<size_t>(batch.rows));
     int64_t entries = 0;
     const lpreg_status status =
-        api.snapshot_size(context_->get(), &options_, &batch_.get(), &entries, &call, error);
+        api.snapshot_size(context_->get(), &options_, &batch, states.data(), &entries, &call, error);
     if (status != LPREG_OK) return status;
     if (entries > max_entries_) {
       throw Failure{LPREG_ERR_SNAPSHOT_TOO_LARGE, "max_entries",
                     "the kept sets hold " + std::to_string(entries) + " entries"};
     }
     lpreg_snapshot snapshot = allocate(entries);
-    return api.snapshot_write(context_->get(), &options_, &batch_.get(), &snapshot, &call, error);
+    return api.snapshot_write(context_->get(), &options_, &batch, states.data(), &snapshot, &call, error);
   }
 
   Napi::Value result(Napi::Env env) override {

@@ -61,8 +61,8 @@ LPREG_HD lpreg_row_part empty_part() {
 // Merges two parts of a row; an empty part (all -inf) weighs nothing.
 LPREG_HD lpreg_row_part merge_parts(const lpreg_row_part& a, const lpreg_row_part& b,
                                     const lpreg_row_options& options) {
-  const lpreg_row_part& high = a.max >= b.max ? a : b;
-  const lpreg_row_part& low = a.max >= b.max ? b : a;
+  const lpreg_row_part high = a.max >= b.max ? a : b;  // copies, which a kernel can keep in registers
+  const lpreg_row_part low = a.max >= b.max ? b : a;
   lpreg_row_part merged = high;
   merged.action_logit = a.action_logit > b.action_logit ? a.action_logit : b.action_logit;
   if (a.action_logit != a.action_logit || b.action_logit != b.action_logit) merged.action_logit = NAN;
@@ -162,8 +162,9 @@ LPREG_HD lpreg_row_state finalize_part(const lpreg_row_options& options, const l
 }
 
 // Whether a token is in K; without softcap the very comparison that the sweeps make.
+LPREG_HD bool uncapped_passes(float logit, float max, float cut) { return logit - max >= cut; }
 LPREG_HD bool offset_passes(const lpreg_row_options& options, float logit, float max, float cut) {
-  if (options.softcap == 0) return logit - max >= cut;
+  if (options.softcap == 0) return uncapped_passes(logit, max, cut);
   return static_cast<float>(scaled_offset(logit, max, options) * options.temperature) >= cut;
 }
 

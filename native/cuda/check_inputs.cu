@@ -27,7 +27,7 @@ __device__ void check_row(const InputArguments& a, int64_t row) {
   if (!core::is_valid_row(batch, row)) return;
   if (a.checks_actions && batch.actions != nullptr) {
     const int64_t action = core::action_of(batch, row);
-    if (action < 0 || action >= batch.vocab) report(a.status, Check::kActions, row);
+    if (action < 0 || action >= a.vocab_total) report(a.status, Check::kActions, row);
   }
   check_finite(a, Check::kLogProbs, a.log_probs, row);
   check_finite(a, Check::kEntropies, a.entropies, row);

@@ -37,8 +37,7 @@ __device__ __noinline__ inline void make_gradient_row(const RowPass& pass, const
   row->kind = GradientRow::kNaN;
   const double sum = c.log_prob + c.entropy + c.kl;
   if ((state.flags & LPREG_ROW_NON_FINITE) || sum != sum) return;
-  const int64_t vocab = pass.batch.vocab;
-  const core::RowGradient g = core::row_gradient(pass.row, state, c, vocab);
+  const core::RowGradient g = core::row_gradient(pass.row, state, c, pass.vocab_total);
   row->kind = GradientRow::kSweep;
   row->action = -1;
   row->max = state.max;
@@ -48,9 +47,10 @@ __device__ __noinline__ inline void make_gradient_row(const RowPass& pass, const
   row->slope = static_cast<float>(g.slope);
   row->constant = static_cast<float>(g.constant);
   row->proxy_scale = static_cast<float>(g.proxy_scale);
-  if (action < 0 || action >= vocab) return;
+  if (action < 0 || action >= pass.batch.vocab) return;
   row->action = static_cast<int32_t>(action);
-  row->action_element = static_cast<float>(core::action_gradient(pass.row, state, c, action_logit, vocab));
+  row->action_element =
+      static_cast<float>(core::action_gradient(pass.row, state, c, action_logit, pass.vocab_total));
 }
 
 // First k in [0, entries) with ids[k] >= id.

@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(kSummaryThreads) summarize_kernel(SummaryArgum
   for (int64_t row = threadIdx.x; row < e.batch.rows; row += blockDim.x) {
     core::add_row(&sums, e.options, e.batch, *e.selection, row, e.states[row], e.results[row]);
     if (a.report_non_finite && core::has_overflowed(e.coefficients, row, e.states[row], e.results[row])) {
-      report(a.status, Check::kLoss, row);
+      report(a.status, a.check, row);
     }
   }
   of_thread[threadIdx.x] = sums;

@@ -16,6 +16,7 @@ struct InputArguments {
   lpreg_batch batch;
   lpreg_snapshot snapshot;  // with batch.proxy_snapshot
   StatusWord* status;
+  int64_t vocab_total;  // actions lie in [0, vocab_total)
   lpreg_scalar grad_output;
   const float* log_probs;  // of the scalar stage, NULL: none
   const float* entropies;
@@ -63,6 +64,7 @@ struct SummaryArguments {
   lpreg_loss_result* result;  // NULL: none
   WorkspaceMark* mark;
   bool has_entropy, has_kl, report_non_finite;
+  Check check;  // what an overflowed loss is reported as
 };
 
 // How the proxy of another policy enters the states.

@@ -67,7 +67,8 @@ LaunchShape one_sweep_shape(const DeviceFacts& facts, int64_t rows, int64_t voca
 LaunchShape per_row_shape(int64_t rows) {
   LaunchShape shape{};
   shape.threads = 128;
-  shape.blocks = (rows + shape.threads - 1) / shape.threads;
+  const int64_t blocks = (rows + shape.threads - 1) / shape.threads;
+  shape.blocks = blocks > 0 ? blocks : 1;
   return shape;
 }
 

@@ -18,7 +18,7 @@ LaunchShape several_sweeps_shape(const DeviceFacts& facts, int64_t rows, int64_t
 // A kernel that sweeps each row once.
 LaunchShape one_sweep_shape(const DeviceFacts& facts, int64_t rows, int64_t vocab, int64_t element_size);
 
-// A thread per row.
+// A thread per row; one block, which finds nothing to do, where there are none.
 LaunchShape per_row_shape(int64_t rows);
 
 // One block for the whole batch.

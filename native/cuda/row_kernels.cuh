@@ -56,11 +56,11 @@ __device__ __forceinline__ float load_row(bool staged, Slice<T>* slice) {
   return Team::reduce(body.maximum.max).v + 0.0f;
 }
 
-// The sampled token of a row, -1 where there is none. One out of range was found before; here it must do no
-// harm.
+// The sampled token's column, -1 where there is none or another shard has it. One out of range was found
+// before; here it must do no harm.
 __device__ __forceinline__ int64_t action_or_none(const RowPass& pass, int64_t row) {
   if (pass.batch.actions == nullptr) return -1;
-  const int64_t action = core::action_of(pass.batch, row);
+  const int64_t action = core::action_of(pass.batch, row) - pass.vocab_start;
   return action >= 0 && action < pass.batch.vocab ? action : -1;
 }
 

@@ -31,11 +31,13 @@ struct RowPass {
   ExpScale scale, raw_scale;
   float min_p_cut;
   bool of_current_policy;  // a sampled token must have a probability
+  int64_t vocab_start;     // where batch.vocab columns lie in the whole vocabulary; ids of actions are global
+  int64_t vocab_total;
   StatusWord* status;
 };
 
 inline RowPass row_pass(const lpreg_batch& batch, const lpreg_row_options& row, StatusWord* status) {
-  RowPass pass{batch, row, exp_scale(row.temperature), exp_scale(1), 0, true, status};
+  RowPass pass{batch, row, exp_scale(row.temperature), exp_scale(1), 0, true, 0, batch.vocab, status};
   if (row.filter_kind == LPREG_FILTER_MIN_P) pass.min_p_cut = core::min_p_cut(row);
   return pass;
 }

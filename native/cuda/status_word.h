@@ -35,7 +35,9 @@ enum class Check : uint32_t {
   kOldLogits,
   kLogits,
   kLoss,
+  kArrayLoss,  // of the scalar stage
   kKl,
+  kSnapshotCapacity,
 };
 
 constexpr unsigned long long kNothingFound = ~0ull;

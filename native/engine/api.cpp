@@ -3,12 +3,11 @@
 #include <mutex>
 
 #include "../cpu/dispatch.h"
-#include "context.h"
+#include "api_arguments.h"
+#include "api_pieces.h"
 #include "cuda_support.h"
 #include "device_functions.h"
-#include "failure.h"
 #include "loss.h"
-#include "token_stats.h"
 #include "validate.h"
 
 #ifndef LPREG_VERSION
@@ -19,18 +18,6 @@ namespace lpreg {
 namespace {
 
 constexpr int32_t kMaxThreads = 4096;
-constexpr char kOnCpuOnly[] = "a CUDA context does not offer this operation";
-
-template <class T>
-T& deref(T* pointer, const char* name) {
-  if (pointer == nullptr) throw Failure{LPREG_ERR_MISSING, name, -1, "must not be NULL"};
-  return *pointer;
-}
-
-void check_optional(const lpreg_token_outputs* outputs, const lpreg_call* call) {
-  if (outputs != nullptr) check_struct(outputs, "outputs");
-  if (call != nullptr) check_struct(call, "call");
-}
 
 int thread_count(int32_t asked) {
   if (asked < 0 || asked > kMaxThreads)
@@ -48,19 +35,6 @@ LossCall loss_call(lpreg_context* context, const lpreg_loss_options* options, co
                    void* workspace, size_t bytes, const lpreg_call* call) {
   return {
       deref(context, "context"), deref(options, "options"), deref(batch, "batch"), workspace, bytes, call};
-}
-
-RowCall row_call(lpreg_context* context, const lpreg_row_options* options, const lpreg_batch* batch,
-                 const lpreg_call* call) {
-  check_optional(nullptr, call);
-  return {deref(context, "context"), deref(options, "options"), deref(batch, "batch"), call};
-}
-
-// For the operations over host memory alone.
-void require_cpu(const lpreg_context* context) {
-  if (context != nullptr && context->device != nullptr) {
-    throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "context", -1, kOnCpuOnly};
-  }
 }
 
 // -------------------------------------------------------------------------------------------------------
@@ -198,8 +172,8 @@ lpreg_status api_objective(lpreg_context* context, const lpreg_loss_options* opt
     check_result(context, result);
     check_struct(tokens, "tokens");
     const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
-    if (run.context.device != nullptr) return run.context.device->objective(run, *tokens, outputs, result);
     const auto lock = run.context.in_use();
+    if (run.context.device != nullptr) return run.context.device->objective(run, *tokens, outputs, result);
     objective(run, *tokens, outputs, result);
   });
 }
@@ -235,90 +209,6 @@ lpreg_status api_token_stats_backward(lpreg_context* context, const lpreg_row_op
       return run.context.device->token_stats_backward(run, states, proxy_states, cotangents, out);
     }
     token_stats_backward(run, states, proxy_states, cotangents, out);
-  });
-}
-
-lpreg_status api_row_parts(lpreg_context* context, const lpreg_row_options* options, const lpreg_batch* batch,
-                           int64_t vocab_start, int64_t vocab_total, lpreg_row_part* parts,
-                           const lpreg_call* call, lpreg_error* error) {
-  return guard(error, [&] {
-    require_cpu(context);
-    const RowCall run = row_call(context, options, batch, call);
-    const auto lock = run.context.in_use();
-    row_parts(run, {vocab_start, vocab_total}, &deref(parts, "parts"));
-  });
-}
-
-lpreg_status api_row_parts_merge(const lpreg_row_options* options, int64_t rows, int64_t part_count,
-                                 const lpreg_row_part* parts, lpreg_row_part* merged, lpreg_error* error) {
-  return guard(error, [&] {
-    row_parts_merge(deref(options, "options"), rows, part_count, &deref(parts, "parts"),
-                    &deref(merged, "merged"));
-  });
-}
-
-lpreg_status api_row_kept(lpreg_context* context, const lpreg_row_options* options, const lpreg_batch* batch,
-                          int64_t vocab_start, int64_t vocab_total, const lpreg_row_part* merged,
-                          lpreg_row_kept* kept, const lpreg_call* call, lpreg_error* error) {
-  return guard(error, [&] {
-    require_cpu(context);
-    const RowCall run = row_call(context, options, batch, call);
-    const auto lock = run.context.in_use();
-    row_kept_sums(run, {vocab_start, vocab_total}, &deref(merged, "merged"), &deref(kept, "kept"));
-  });
-}
-
-lpreg_status api_row_kept_merge(int64_t rows, int64_t part_count, const lpreg_row_kept* kept,
-                                lpreg_row_kept* merged, lpreg_error* error) {
-  return guard(error,
-               [&] { row_kept_merge(rows, part_count, &deref(kept, "kept"), &deref(merged, "merged")); });
-}
-
-lpreg_status api_row_finalize(const lpreg_row_options* options, int64_t rows, int64_t vocab_total,
-                              const uint8_t* mask, const lpreg_row_part* merged, const lpreg_row_kept* kept,
-                              lpreg_row_state* states, lpreg_error* error) {
-  return guard(error, [&] {
-    row_finalize(deref(options, "options"), rows, vocab_total, mask, &deref(merged, "merged"), kept,
-                 &deref(states, "states"));
-  });
-}
-
-lpreg_status api_row_gradient(lpreg_context* context, const lpreg_row_options* options,
-                              const lpreg_batch* batch, int64_t vocab_start, int64_t vocab_total,
-                              const lpreg_row_state* states, const float* d_log_prob, const float* d_entropy,
-                              const float* d_kl, const lpreg_matrix* gradient, const lpreg_call* call,
-                              lpreg_error* error) {
-  return guard(error, [&] {
-    require_cpu(context);
-    const RowCall run = row_call(context, options, batch, call);
-    const auto lock = run.context.in_use();
-    row_gradient(run, {vocab_start, vocab_total}, &deref(states, "states"), {d_log_prob, d_entropy, d_kl},
-                 deref(gradient, "gradient"));
-  });
-}
-
-// -------------------------------------------------------------------------------------------------------
-// snapshot
-
-lpreg_status api_snapshot_size(lpreg_context* context, const lpreg_row_options* options,
-                               const lpreg_batch* batch, int64_t* entries, const lpreg_call* call,
-                               lpreg_error* error) {
-  return guard(error, [&] {
-    require_cpu(context);
-    const RowCall run = row_call(context, options, batch, call);
-    const auto lock = run.context.in_use();
-    deref(entries, "entries") = snapshot_size(run);
-  });
-}
-
-lpreg_status api_snapshot_write(lpreg_context* context, const lpreg_row_options* options,
-                                const lpreg_batch* batch, lpreg_snapshot* snapshot, const lpreg_call* call,
-                                lpreg_error* error) {
-  return guard(error, [&] {
-    require_cpu(context);
-    const RowCall run = row_call(context, options, batch, call);
-    const auto lock = run.context.in_use();
-    snapshot_write(run, snapshot);
   });
 }
 

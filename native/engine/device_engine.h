@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "loss.h"
-#include "token_stats.h"
+#include "shards.h"
 
 namespace lpreg {
 
@@ -31,6 +31,21 @@ class DeviceEngine {
   virtual void token_stats_backward(const RowCall& call, const lpreg_row_state* states,
                                     const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
                                     const lpreg_matrix& gradient) = 0;
+
+  virtual void row_parts(const RowCall& call, Shard shard, lpreg_row_part* parts) = 0;
+  virtual void row_parts_merge(const PartsCall& call, const lpreg_row_options& options, int64_t part_count,
+                               const lpreg_row_part* parts, lpreg_row_part* merged) = 0;
+  virtual void row_kept(const RowCall& call, Shard shard, const lpreg_row_part* merged,
+                        lpreg_row_kept* kept) = 0;
+  virtual void row_kept_merge(const PartsCall& call, int64_t part_count, const lpreg_row_kept* kept,
+                              lpreg_row_kept* merged) = 0;
+  virtual void row_finalize(const PartsCall& call, const lpreg_row_options& options, const MergedRows& rows,
+                            lpreg_row_state* states) = 0;
+  virtual void row_gradient(const RowCall& call, Shard shard, const lpreg_row_state* states,
+                            const RowCotangents& cotangents, const lpreg_matrix& gradient) = 0;
+
+  virtual void snapshot_size(const RowCall& call, lpreg_row_state* states, int64_t* entries) = 0;
+  virtual void snapshot_write(const RowCall& call, lpreg_row_state* states, lpreg_snapshot* snapshot) = 0;
 };
 
 // Throws LPREG_ERR_BACKEND_UNAVAILABLE where the device cannot be used.

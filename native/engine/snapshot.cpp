@@ -1,12 +1,8 @@
-// Proxy snapshots: the kept sets of a policy's logits in compressed rows, for later calls that no longer have
-// them.
-#include <cmath>
-#include <vector>
+#include "snapshot.h"
 
+#include "../core/snapshot_row.h"
 #include "row_loop.h"
 #include "row_statistics.h"
-#include "token_stats.h"
-#include "validate.h"
 
 namespace lpreg {
 namespace {
@@ -21,68 +17,81 @@ int32_t count_passing(const lpreg_row_options& options, cpu::RowView row, const 
   return count;
 }
 
-std::vector<lpreg_row_state> snapshot_states(const RowCall& call) {
+void compute_states(const RowCall& call, lpreg_row_state* states) {
+  check_snapshot_call(call, states, Memory::kHost);
+  const BatchView view(call.batch);
+  check_mask(call.batch);
+  if (call.batch.actions != nullptr) check_actions(view, call.batch.vocab);
+  for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_UNTOUCHED, [&](int64_t row, int) {
+    lpreg_row_state& state = states[row];
+    state = core::masked_state();
+    if (!view.valid(row)) return;
+    const cpu::RowView logits = view.row_view(call.batch.logits, row);
+    state = row_state(call.context.kernels, call.options, logits, kNoAction, false);
+    const bool counted = call.options.softcap == 0 || (state.flags & LPREG_ROW_NON_FINITE) != 0;
+    if (!counted) state.keep_count = count_passing(call.options, logits, state);
+  });
+  check_states(view, states, nullptr, LPREG_UNTOUCHED);
+}
+
+// Everything but the entries; the first row whose entries do not fit, -1 if none.
+int64_t write_rows(const lpreg_row_state* states, lpreg_snapshot* snapshot) {
+  int64_t too_large = -1;
+  snapshot->row_ptr[0] = 0;
+  for (int64_t row = 0; row < snapshot->rows; ++row) {
+    const lpreg_row_state& state = states[row];
+    snapshot->row_ptr[row + 1] = snapshot->row_ptr[row] + core::snapshot_entries(state);
+    snapshot->uniform[row] = core::is_uniform(state);
+    snapshot->log_kept_mass[row] = static_cast<float>(state.log_kept_mass);
+    if (too_large < 0 && snapshot->row_ptr[row + 1] > snapshot->capacity) too_large = row;
+  }
+  return too_large;
+}
+
+}  // namespace
+
+void check_snapshot_call(const RowCall& call, const lpreg_row_state* states, Memory memory) {
   check_row_options(call.options);
   if (call.options.proxy != LPREG_PROXY_CURRENT) {
     throw Failure{LPREG_ERR_OPTION, "proxy", -1,
                   "a snapshot is taken of the given logits: LPREG_PROXY_CURRENT"};
   }
-  check_layout(call.batch);
-  const BatchView view(call.batch);
-  check_row_inputs(call.options, view, false);
-  std::vector<lpreg_row_state> states(static_cast<size_t>(view.rows()));
-  for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_UNTOUCHED, [&](int64_t row, int) {
-    lpreg_row_state& state = states[static_cast<size_t>(row)];
-    state = core::masked_state();
-    if (!view.valid(row)) return;
-    const cpu::RowView logits = view.row_view(call.batch.logits, row);
-    state = row_state(call.context.kernels, call.options, logits, kNoAction, false);
-    if (call.options.softcap != 0) state.keep_count = count_passing(call.options, logits, state);
-  });
-  check_states(view, states.data(), nullptr, LPREG_UNTOUCHED);
-  return states;
+  check_layout(call.batch, memory);
+  check_row_pointers(call.options, call.batch, false);
+  check_row_states(call, states, nullptr);
 }
 
-bool is_uniform(const lpreg_row_state& state) { return (state.flags & LPREG_ROW_UNIFORM) != 0; }
+void check_snapshot_target(const RowCall& call, const lpreg_snapshot* snapshot) {
+  check_struct(snapshot, "snapshot");
+  check_snapshot_arrays(*snapshot, call.batch.rows, "snapshot");
+}
 
-int64_t entries_of(const lpreg_row_state& state) { return is_uniform(state) ? 0 : state.keep_count; }
-
-}  // namespace
-
-int64_t snapshot_size(const RowCall& call) {
+int64_t snapshot_size(const RowCall& call, lpreg_row_state* states) {
+  compute_states(call, states);
   int64_t entries = 0;
-  for (const lpreg_row_state& state : snapshot_states(call)) entries += entries_of(state);
+  for (int64_t row = 0; row < call.batch.rows; ++row) entries += core::snapshot_entries(states[row]);
   return entries;
 }
 
-void snapshot_write(const RowCall& call, lpreg_snapshot* snapshot) {
-  check_struct(snapshot, "snapshot");
-  const std::vector<lpreg_row_state> states = snapshot_states(call);
-  const BatchView view(call.batch);
-  if (snapshot->rows != view.rows())
-    throw Failure{LPREG_ERR_SHAPE, "snapshot", -1, "has another number of rows"};
-  snapshot->row_ptr[0] = 0;
-  for (int64_t row = 0; row < view.rows(); ++row) {
-    const lpreg_row_state& state = states[static_cast<size_t>(row)];
-    snapshot->row_ptr[row + 1] = snapshot->row_ptr[row] + entries_of(state);
-    snapshot->uniform[row] = is_uniform(state);
-    snapshot->log_kept_mass[row] = static_cast<float>(state.log_kept_mass);
-    if (snapshot->row_ptr[row + 1] > snapshot->capacity) {
-      throw Failure{LPREG_ERR_SNAPSHOT_TOO_LARGE, "snapshot", row,
-                    "the kept sets do not fit into the capacity"};
-    }
+void snapshot_write(const RowCall& call, lpreg_row_state* states, lpreg_snapshot* snapshot) {
+  check_snapshot_target(call, snapshot);
+  compute_states(call, states);
+  const int64_t too_large = write_rows(states, snapshot);
+  if (too_large >= 0) {
+    throw Failure{LPREG_ERR_SNAPSHOT_TOO_LARGE, "snapshot", too_large,
+                  "the kept sets do not fit into the capacity"};
   }
+  const BatchView view(call.batch);
   for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_UNTOUCHED, [&](int64_t row, int) {
-    const lpreg_row_state& state = states[static_cast<size_t>(row)];
-    if (entries_of(state) == 0) return;
+    const lpreg_row_state& state = states[row];
+    if (core::snapshot_entries(state) == 0) return;
     const cpu::RowView logits = view.row_view(call.batch.logits, row);
     int64_t next = snapshot->row_ptr[row];
     for (int64_t v = 0; v < logits.count; ++v) {
       const float logit = load_element(logits.data, logits.dtype, v);
-      const double offset = core::scaled_offset(logit, state.max, call.options);
       if (!core::offset_passes(call.options, logit, state.max, state.cut)) continue;
       snapshot->ids[next] = static_cast<int32_t>(v);
-      snapshot->log_q[next++] = static_cast<float>(core::log_q(offset, state));
+      snapshot->log_q[next++] = core::snapshot_log_q(call.options, state, logit);
     }
   });
 }

@@ -1,5 +1,4 @@
-// The per-token operation and its vector-Jacobian product, whole rows or vocabulary shards, and proxy
-// snapshots.
+// The per-token operation and its vector-Jacobian product.
 #pragma once
 
 #include "../include/lpreg.h"
@@ -13,7 +12,7 @@ struct RowCall {
   const lpreg_call* call;
 };
 
-// A shard's place in the whole vocabulary.
+// Where batch.vocab columns lie in the whole vocabulary; whole rows: {0, vocab}.
 struct Shard {
   int64_t vocab_start, vocab_total;
 };
@@ -30,23 +29,15 @@ void check_row_states(const RowCall& call, const lpreg_row_state* states,
                       const lpreg_row_state* proxy_states);
 void check_cotangent_pointers(const RowCall& call, const RowCotangents& cotangents);
 
+// The gradient rows of a shard, or of whole rows.
+void write_gradient_rows(const RowCall& call, Shard shard, const lpreg_row_state* states,
+                         const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
+                         const lpreg_matrix& gradient);
+
 void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* states,
                  lpreg_row_state* proxy_states, const lpreg_token_outputs* outputs);
 void token_stats_backward(const RowCall& call, const lpreg_row_state* states,
                           const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
                           const lpreg_matrix& gradient);
-
-void row_parts(const RowCall& call, Shard shard, lpreg_row_part* parts);
-void row_parts_merge(const lpreg_row_options& options, int64_t rows, int64_t part_count,
-                     const lpreg_row_part* parts, lpreg_row_part* merged);
-void row_kept_sums(const RowCall& call, Shard shard, const lpreg_row_part* merged, lpreg_row_kept* kept);
-void row_kept_merge(int64_t rows, int64_t part_count, const lpreg_row_kept* kept, lpreg_row_kept* merged);
-void row_finalize(const lpreg_row_options& options, int64_t rows, int64_t vocab_total, const uint8_t* mask,
-                  const lpreg_row_part* merged, const lpreg_row_kept* kept, lpreg_row_state* states);
-void row_gradient(const RowCall& call, Shard shard, const lpreg_row_state* states,
-                  const RowCotangents& cotangents, const lpreg_matrix& gradient);
-
-int64_t snapshot_size(const RowCall& call);
-void snapshot_write(const RowCall& call, lpreg_snapshot* snapshot);
 
 }  // namespace lpreg

@@ -22,6 +22,8 @@ bool same_matrix(const lpreg_batch& batch, const lpreg_matrix& a, const lpreg_ma
 // Which pointers must be there, which must not, and scalars that the host holds.
 void check_row_pointers(const lpreg_row_options& options, const lpreg_batch& batch, bool needs_actions);
 void check_objective_pointers(const lpreg_loss_options& options, const lpreg_batch& batch, Memory memory);
+// The arrays of a snapshot of `rows` rows, to be read or written.
+void check_snapshot_arrays(const lpreg_snapshot& snapshot, int64_t rows, const char* name);
 void check_grad_output(const lpreg_scalar& scalar, Memory memory);
 // The arrays of the scalar stage.
 void check_tokens(const lpreg_loss_options& options, const lpreg_token_outputs& tokens);

@@ -70,8 +70,18 @@ void check_row_pointers(const lpreg_row_options& options, const lpreg_batch& bat
   if (options.proxy == LPREG_PROXY_OLD) check_matrix(batch, batch.old_logits, "old_logits");
   if (options.proxy != LPREG_PROXY_SNAPSHOT) return;
   check_struct(batch.proxy_snapshot, "proxy_snapshot");
-  if (batch.proxy_snapshot->rows != batch.rows) {
-    throw Failure{LPREG_ERR_SHAPE, "proxy_snapshot", -1, "does not have the batch's number of rows"};
+  check_snapshot_arrays(*batch.proxy_snapshot, batch.rows, "proxy_snapshot");
+}
+
+void check_snapshot_arrays(const lpreg_snapshot& snapshot, int64_t rows, const char* name) {
+  if (snapshot.rows != rows) {
+    throw Failure{LPREG_ERR_SHAPE, name, -1, "does not have the batch's number of rows"};
+  }
+  if (snapshot.capacity < 0) throw Failure{LPREG_ERR_SHAPE, name, -1, "has a negative capacity"};
+  const bool has_rows = rows == 0 || (snapshot.log_kept_mass != nullptr && snapshot.uniform != nullptr);
+  const bool has_entries = snapshot.capacity == 0 || (snapshot.ids != nullptr && snapshot.log_q != nullptr);
+  if (snapshot.row_ptr == nullptr || !has_rows || !has_entries) {
+    throw Failure{LPREG_ERR_MISSING, name, -1, "an array of the snapshot is NULL"};
   }
 }
 

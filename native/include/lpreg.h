@@ -14,12 +14,14 @@
  *  - Outputs are optional: a NULL pointer is not computed (the entropy of a row costs only when asked for).
  *  - Rows whose mask is 0 are never read, neither their logits nor their per-row inputs; their outputs are 0.
  *  - Any thread may call; calls on one context may run at the same time.
- *  - A context of backend CUDA takes device memory wherever these structs point to an array of rows,
- * sequences or logits: batch, outputs, states, workspace, gradient, snapshot arrays, and lpreg_loss_result.
- * The structs themselves stay on the host. Its calls only start work on lpreg_call.stream and never wait, so
- * they can be captured in a graph; what depends on values (a bad mask or action, non-finite data) is found by
- * the kernels and returned by context_synchronize. After such a finding results are undefined, and a gradient
- * that was not yet written stays as it was. The mathematics is that of docs/semantics.md; sections are cited
+ *  - A context of backend CUDA takes device memory wherever these structs and functions point to an array of
+ * rows, sequences, logits, parts or entries: batch, outputs, states, workspace, gradient, snapshot arrays,
+ * lpreg_loss_result, and the count of snapshot_size. The structs themselves stay on the host. Its calls only
+ * start work on lpreg_call.stream and never wait, so they can be captured in a graph (on a stream of the
+ * caller's, once a call outside of the capture has loaded the kernels); what depends on values (a bad mask or
+ * action, non-finite data, a snapshot that does not fit) is found by the kernels and returned by
+ * context_synchronize. After such a finding results are undefined, and a gradient that was not yet written
+ * stays as it was. The mathematics is that of docs/semantics.md; sections are cited
  * as "§6".
  */
 #ifndef LPREG_H
@@ -441,22 +443,28 @@ typedef struct lpreg_api {
 
   /* Split statistics for vocabulary shards. batch.vocab is the shard's width, vocab_start its first id; ids
    * of actions are global. Merge the parts of all shards, cut, sum the kept pieces, finalise, then take the
-   * gradient of each shard with token_stats_backward's formula. Proxy: none or current. */
+   * gradient of each shard with token_stats_backward's formula. Proxy: none or current. A shard without any
+   * finite logit weighs nothing. Non-finite rows are no error here: row_finalize gives their states
+   * LPREG_ROW_NON_FINITE, and row_gradient writes NaN. */
   lpreg_status (*row_parts)(lpreg_context* context, const lpreg_row_options* options,
                             const lpreg_batch* batch, int64_t vocab_start, int64_t vocab_total,
                             lpreg_row_part* parts /* [rows] */, const lpreg_call* call, lpreg_error* error);
-  lpreg_status (*row_parts_merge)(const lpreg_row_options* options, int64_t rows, int64_t part_count,
-                                  const lpreg_row_part* parts /* [part_count, rows] */,
-                                  lpreg_row_part* merged /* [rows] */, lpreg_error* error);
+  lpreg_status (*row_parts_merge)(lpreg_context* context, const lpreg_row_options* options, int64_t rows,
+                                  int64_t part_count, const lpreg_row_part* parts /* [part_count, rows] */,
+                                  lpreg_row_part* merged /* [rows] */, const lpreg_call* call,
+                                  lpreg_error* error);
   lpreg_status (*row_kept)(lpreg_context* context, const lpreg_row_options* options, const lpreg_batch* batch,
                            int64_t vocab_start, int64_t vocab_total, const lpreg_row_part* merged,
                            lpreg_row_kept* kept /* [rows] */, const lpreg_call* call, lpreg_error* error);
-  lpreg_status (*row_kept_merge)(int64_t rows, int64_t part_count,
+  lpreg_status (*row_kept_merge)(lpreg_context* context, int64_t rows, int64_t part_count,
                                  const lpreg_row_kept* kept /* [part_count, rows] */,
-                                 lpreg_row_kept* merged /* [rows] */, lpreg_error* error);
-  lpreg_status (*row_finalize)(const lpreg_row_options* options, int64_t rows, int64_t vocab_total,
-                               const uint8_t* mask, const lpreg_row_part* merged, const lpreg_row_kept* kept,
-                               lpreg_row_state* states /* [rows] */, lpreg_error* error);
+                                 lpreg_row_kept* merged /* [rows] */, const lpreg_call* call,
+                                 lpreg_error* error);
+  lpreg_status (*row_finalize)(lpreg_context* context, const lpreg_row_options* options, int64_t rows,
+                               int64_t vocab_total, const uint8_t* mask /* [rows] or NULL */,
+                               const lpreg_row_part* merged, const lpreg_row_kept* kept /* with a filter */,
+                               lpreg_row_state* states /* [rows] */, const lpreg_call* call,
+                               lpreg_error* error);
   lpreg_status (*row_gradient)(lpreg_context* context, const lpreg_row_options* options,
                                const lpreg_batch* batch, int64_t vocab_start, int64_t vocab_total,
                                const lpreg_row_state* states, const float* d_log_prob, const float* d_entropy,
@@ -464,13 +472,16 @@ typedef struct lpreg_api {
                                lpreg_error* error);
 
   /* Proxy snapshot of batch.logits (the old policy's) under options.filter. snapshot_size counts the entries
-   * needed. */
+   * needed; `entries` is device memory on a CUDA context. `states` [rows] is the caller's memory for what
+   * both compute of the rows. LPREG_ERR_SNAPSHOT_TOO_LARGE names the first row that does not fit; row_ptr is
+   * written all the same, so that row_ptr[rows] tells the capacity to come back with. On a CUDA context
+   * context_synchronize tells it, and rows that do not fit are left out. */
   lpreg_status (*snapshot_size)(lpreg_context* context, const lpreg_row_options* options,
-                                const lpreg_batch* batch, int64_t* entries, const lpreg_call* call,
-                                lpreg_error* error);
+                                const lpreg_batch* batch, lpreg_row_state* states, int64_t* entries,
+                                const lpreg_call* call, lpreg_error* error);
   lpreg_status (*snapshot_write)(lpreg_context* context, const lpreg_row_options* options,
-                                 const lpreg_batch* batch, lpreg_snapshot* snapshot, const lpreg_call* call,
-                                 lpreg_error* error);
+                                 const lpreg_batch* batch, lpreg_row_state* states, lpreg_snapshot* snapshot,
+                                 const lpreg_call* call, lpreg_error* error);
 
   /* Waits for the stream and returns the first finding of the kernels since the last call of this function,
    * in the words and with the output_status that the CPU would have used; then forgets it. One stream per

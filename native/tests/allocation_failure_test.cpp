@@ -142,6 +142,7 @@ struct SmallBatch {
 void test_snapshot(const lpreg_api& api) {
   lpreg_context* const context = create_context(api, LPREG_BACKEND_CPU);
   const SmallBatch small;
+  lpreg_row_state states[3];
   int64_t row_ptr[4];
   int32_t ids[12];
   float log_q[12], log_kept_mass[3];
@@ -149,8 +150,8 @@ void test_snapshot(const lpreg_api& api) {
   lpreg_snapshot snapshot{sizeof snapshot, 3, 12, row_ptr, ids, log_q, log_kept_mass, uniform};
   fail_each([&] {
     int64_t entries = 0;
-    api.snapshot_size(context, &small.options, &small.batch, &entries, nullptr, nullptr);
-    api.snapshot_write(context, &small.options, &small.batch, &snapshot, nullptr, nullptr);
+    api.snapshot_size(context, &small.options, &small.batch, states, &entries, nullptr, nullptr);
+    api.snapshot_write(context, &small.options, &small.batch, states, &snapshot, nullptr, nullptr);
   });
   CHECK(row_ptr[3] > 0);
   api.context_destroy(context);

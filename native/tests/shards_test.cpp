@@ -51,8 +51,8 @@ struct Run {
                                    nullptr, nullptr) == LPREG_OK);
     }
     const auto count = static_cast<int64_t>(shards());
-    CHECK(context.api->row_parts_merge(&options, data.batch.rows, count, parts.data(), merged.data(),
-                                       nullptr) == LPREG_OK);
+    CHECK(context.api->row_parts_merge(context.context, &options, data.batch.rows, count, parts.data(),
+                                       merged.data(), nullptr, nullptr) == LPREG_OK);
     std::vector<lpreg_row_kept> kept(shards() * rows());
     std::vector<lpreg_row_kept> all_kept(rows());
     for (size_t k = 0; k < shards(); ++k) {
@@ -60,11 +60,12 @@ struct Run {
       CHECK(context.api->row_kept(context.context, &options, &batch, cuts[k], kVocab, merged.data(),
                                   &kept[k * rows()], nullptr, nullptr) == LPREG_OK);
     }
-    CHECK(context.api->row_kept_merge(data.batch.rows, count, kept.data(), all_kept.data(), nullptr) ==
-          LPREG_OK);
+    CHECK(context.api->row_kept_merge(context.context, data.batch.rows, count, kept.data(), all_kept.data(),
+                                      nullptr, nullptr) == LPREG_OK);
     std::vector<lpreg_row_state> states(rows());
-    CHECK(context.api->row_finalize(&options, data.batch.rows, kVocab, data.batch.mask, merged.data(),
-                                    all_kept.data(), states.data(), nullptr) == LPREG_OK);
+    CHECK(context.api->row_finalize(context.context, &options, data.batch.rows, kVocab, data.batch.mask,
+                                    merged.data(), all_kept.data(), states.data(), nullptr,
+                                    nullptr) == LPREG_OK);
     return states;
   }
 };

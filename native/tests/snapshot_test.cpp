@@ -86,16 +86,19 @@ void compare(const Context& context, int variant) {
   lpreg_row_options filter = options.row;
   filter.proxy = LPREG_PROXY_CURRENT;
   int64_t entries = 0;
-  CHECK(context.api->snapshot_size(context.context, &filter, &old, &entries, nullptr, nullptr) == LPREG_OK);
+  std::vector<lpreg_row_state> states(static_cast<size_t>(data.batch.rows));
+  CHECK(context.api->snapshot_size(context.context, &filter, &old, states.data(), &entries, nullptr,
+                                   nullptr) == LPREG_OK);
   CHECK(entries > 0);
   Snapshot small(data.batch.rows, entries - 1);
   lpreg_error error{};
   error.struct_size = sizeof error;
-  CHECK(context.api->snapshot_write(context.context, &filter, &old, &small.view, nullptr, &error) ==
-        LPREG_ERR_SNAPSHOT_TOO_LARGE);
+  CHECK(context.api->snapshot_write(context.context, &filter, &old, states.data(), &small.view, nullptr,
+                                    &error) == LPREG_ERR_SNAPSHOT_TOO_LARGE);
+  CHECK(small.row_ptr.back() == entries);  // what to come back with
   Snapshot snapshot(data.batch.rows, entries);
-  CHECK(context.api->snapshot_write(context.context, &filter, &old, &snapshot.view, nullptr, nullptr) ==
-        LPREG_OK);
+  CHECK(context.api->snapshot_write(context.context, &filter, &old, states.data(), &snapshot.view, nullptr,
+                                    nullptr) == LPREG_OK);
   CHECK(snapshot.row_ptr.back() == entries);
   for (size_t row = 0; row < static_cast<size_t>(data.batch.rows); ++row) {
     double mass = 0;

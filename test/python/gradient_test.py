@@ -150,8 +150,6 @@ class Autograd(unittest.TestCase):
             self.assertTrue(torch.allclose(taken, want / 2, rtol=1e-6, atol=1e-9))
 
     def test_snapshot_of_the_old_policy_gives_what_its_logits_give(self):
-        if support.ON_DEVICE:
-            self.skipTest('snapshots are made on the CPU')
         logits, inputs = batch()
         old = batch(seed=5)[0]
         filter = {'kind': 'min-p', 'kappa': 0.05}

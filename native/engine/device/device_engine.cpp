@@ -5,11 +5,11 @@
 #include "../../cuda/probe.h"
 #include "device_guard.h"
 #include "device_loss.h"
+#include "device_shards.h"
+#include "device_snapshot.h"
 
 namespace lpreg {
 namespace {
-
-constexpr lpreg_scalar kNoScalar{LPREG_ABSENT, 0, nullptr};
 
 class CudaEngine : public DeviceEngine {
  public:
@@ -131,8 +131,54 @@ class CudaEngine : public DeviceEngine {
     const DeviceGuard guard(device_);
     const DeviceStream on = stream_of(call.call);
     check_row_values(on, call, cotangents);
-    run_gradient(on, call.options, call.batch, {states, proxy_states, cotangents, kNoScalar, nullptr},
-                 gradient);
+    run_gradient(on, cuda::row_pass(call.batch, call.options, status_),
+                 {states, proxy_states, cotangents, kNoScalar, nullptr}, gradient);
+  }
+
+  void row_parts(const RowCall& call, Shard shard, lpreg_row_part* parts) override {
+    const DeviceGuard guard(device_);
+    device_row_parts(stream_of(call.call), call, shard, parts);
+  }
+
+  void row_parts_merge(const PartsCall& call, const lpreg_row_options& options, int64_t part_count,
+                       const lpreg_row_part* parts, lpreg_row_part* merged) override {
+    const DeviceGuard guard(device_);
+    device_merge_parts(stream_of(call.call), call, options, part_count, parts, merged);
+  }
+
+  void row_kept(const RowCall& call, Shard shard, const lpreg_row_part* merged,
+                lpreg_row_kept* kept) override {
+    const DeviceGuard guard(device_);
+    device_row_kept(stream_of(call.call), call, shard, merged, kept);
+  }
+
+  void row_kept_merge(const PartsCall& call, int64_t part_count, const lpreg_row_kept* kept,
+                      lpreg_row_kept* merged) override {
+    const DeviceGuard guard(device_);
+    device_merge_kept(stream_of(call.call), call, part_count, kept, merged);
+  }
+
+  void row_finalize(const PartsCall& call, const lpreg_row_options& options, const MergedRows& rows,
+                    lpreg_row_state* states) override {
+    const DeviceGuard guard(device_);
+    device_finalize(stream_of(call.call), call, options, rows, states);
+  }
+
+  void row_gradient(const RowCall& call, Shard shard, const lpreg_row_state* states,
+                    const RowCotangents& cotangents, const lpreg_matrix& gradient) override {
+    const DeviceGuard guard(device_);
+    device_row_gradient(stream_of(call.call), call, shard, states, cotangents, gradient);
+  }
+
+  void snapshot_size(const RowCall& call, lpreg_row_state* states, int64_t* entries) override {
+    const DeviceGuard guard(device_);
+    device_snapshot_size(stream_of(call.call), call, states, entries);
+  }
+
+  void snapshot_write(const RowCall& call, lpreg_row_state* states, lpreg_snapshot* snapshot) override {
+    check_snapshot_target(call, snapshot);
+    const DeviceGuard guard(device_);
+    device_snapshot_write(stream_of(call.call), call, states, *snapshot);
   }
 
  private:
@@ -172,12 +218,7 @@ class CudaEngine : public DeviceEngine {
   }
 
   static void check_row_values(const DeviceStream& on, const RowCall& call, const RowCotangents& cotangents) {
-    cuda::InputArguments inputs = input_arguments(on, call.batch);
-    inputs.checks_actions = true;
-    inputs.cotangent_log_prob = cotangents.log_prob;
-    inputs.cotangent_entropy = cotangents.entropy;
-    inputs.cotangent_kl = cotangents.kl;
-    check_device(cuda::launch_check_inputs(inputs, on.stream));
+    check_device(cuda::launch_check_inputs(row_input_arguments(on, call.batch, cotangents), on.stream));
   }
 
   int device_;

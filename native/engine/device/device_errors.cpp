@@ -67,6 +67,10 @@ Finding describe(Check check) {
               "a valid row holds NaN, +inf or only -inf, or its action is at -inf"};
     case Check::kLoss:
       return {LPREG_ERR_NON_FINITE_LOSS, "logits", "the loss or KL of a token is not finite"};
+    case Check::kArrayLoss:
+      return {LPREG_ERR_NON_FINITE_LOSS, "log_prob", "the loss or KL of a token is not finite"};
+    case Check::kSnapshotCapacity:
+      return {LPREG_ERR_SNAPSHOT_TOO_LARGE, "snapshot", "the kept sets do not fit into the capacity"};
     case Check::kKl:
       return {LPREG_ERR_NON_FINITE_LOSS, "logits", "KL(q||p) is infinite: a kept token is at -inf"};
   }

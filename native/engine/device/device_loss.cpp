@@ -78,7 +78,7 @@ void DeviceLossRun::single_pass(const lpreg_scalar& grad_output, const lpreg_mat
 void DeviceLossRun::backward(const lpreg_scalar& grad_output, const lpreg_matrix& gradient,
                              const uint8_t* only) {
   const core::CoefficientArrays& c = workspace_.coefficients;
-  run_gradient(on_, call_.options.row, batch_,
+  run_gradient(on_, cuda::row_pass(batch_, call_.options.row, on_.status),
                {workspace_.states, workspace_.proxy_states, {c.log_prob, c.entropy, c.kl}, grad_output, only},
                gradient);
 }
@@ -140,7 +140,8 @@ void DeviceLossRun::summarize(bool has_entropy, bool has_kl, bool mark) {
                                          mark ? workspace_.mark : nullptr,
                                          has_entropy,
                                          has_kl,
-                                         reports()};
+                                         reports(),
+                                         mark ? cuda::Check::kLoss : cuda::Check::kArrayLoss};
   check_device(cuda::launch_summarize(on_.facts, arguments, on_.stream));
 }
 

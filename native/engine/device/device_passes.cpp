@@ -33,11 +33,12 @@ void run_statistics(const DeviceStream& on, const lpreg_row_options& options, co
   check_device(cuda::launch_join_proxy(on.facts, proxy, on.stream));
 }
 
-void run_gradient(const DeviceStream& on, const lpreg_row_options& options, const lpreg_batch& batch,
-                  const GradientInputs& inputs, const lpreg_matrix& gradient) {
+void run_gradient(const DeviceStream& on, const cuda::RowPass& pass, const GradientInputs& inputs,
+                  const lpreg_matrix& gradient) {
+  const lpreg_batch& batch = pass.batch;
   if (batch.rows == 0) return;
   cuda::GradientArguments arguments{};
-  arguments.pass = cuda::row_pass(batch, options, on.status);
+  arguments.pass = pass;
   arguments.states = inputs.states;
   arguments.proxy_states = inputs.proxy_states;
   arguments.snapshot = snapshot_of(batch);

@@ -9,6 +9,8 @@
 
 namespace lpreg {
 
+constexpr lpreg_scalar kNoScalar{LPREG_ABSENT, 0, nullptr};
+
 struct DeviceStream {
   const cuda::DeviceFacts& facts;
   cuda::StatusWord* status;
@@ -25,6 +27,18 @@ inline cuda::InputArguments input_arguments(const DeviceStream& on, const lpreg_
   arguments.batch = batch;
   arguments.snapshot = snapshot_of(batch);
   arguments.status = on.status;
+  arguments.vocab_total = batch.vocab;
+  return arguments;
+}
+
+// Of the per-token operation.
+inline cuda::InputArguments row_input_arguments(const DeviceStream& on, const lpreg_batch& batch,
+                                                const RowCotangents& cotangents) {
+  cuda::InputArguments arguments = input_arguments(on, batch);
+  arguments.checks_actions = true;
+  arguments.cotangent_log_prob = cotangents.log_prob;
+  arguments.cotangent_entropy = cotangents.entropy;
+  arguments.cotangent_kl = cotangents.kl;
   return arguments;
 }
 
@@ -49,7 +63,7 @@ struct GradientInputs {
   lpreg_scalar grad_output;
   const uint8_t* only;
 };
-void run_gradient(const DeviceStream& on, const lpreg_row_options& options, const lpreg_batch& batch,
-                  const GradientInputs& inputs, const lpreg_matrix& gradient);
+void run_gradient(const DeviceStream& on, const cuda::RowPass& pass, const GradientInputs& inputs,
+                  const lpreg_matrix& gradient);
 
 }  // namespace lpreg

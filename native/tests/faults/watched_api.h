@@ -39,7 +39,10 @@ inline lpreg_api watched_api() {
   api.token_stats_backward = Watched<&lpreg_api::token_stats_backward>::call;
   api.objective = Watched<&lpreg_api::objective>::call;
   api.row_parts = Watched<&lpreg_api::row_parts>::call;
+  api.row_parts_merge = Watched<&lpreg_api::row_parts_merge>::call;
   api.row_kept = Watched<&lpreg_api::row_kept>::call;
+  api.row_kept_merge = Watched<&lpreg_api::row_kept_merge>::call;
+  api.row_finalize = Watched<&lpreg_api::row_finalize>::call;
   api.row_gradient = Watched<&lpreg_api::row_gradient>::call;
   api.snapshot_size = Watched<&lpreg_api::snapshot_size>::call;
   api.snapshot_write = Watched<&lpreg_api::snapshot_write>::call;

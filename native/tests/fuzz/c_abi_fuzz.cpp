@@ -140,8 +140,9 @@ void run_token_stats(FuzzedBatch* fuzzed) {
 
 void run_snapshot(FuzzedBatch* fuzzed) {
   lpreg_error error = empty_error();
+  std::vector<lpreg_row_state> states(static_cast<size_t>(fuzzed->rows()));
   const lpreg_status status = api().snapshot_write(context(), &fuzzed->options.row, &fuzzed->batch,
-                                                   &fuzzed->snapshot, nullptr, &error);
+                                                   states.data(), &fuzzed->snapshot, nullptr, &error);
   require_sound(status, error);
   if (status != LPREG_OK) return;
   REQUIRE(fuzzed->snapshot.row_ptr[fuzzed->rows()] <= fuzzed->snapshot.capacity);
@@ -165,8 +166,8 @@ void run_parts(FuzzedBatch* fuzzed) {
                           kept.data(), nullptr, &error);
   require_sound(status, error);
   if (status != LPREG_OK) return;
-  status = api().row_finalize(&fuzzed->options.row, fuzzed->rows(), total, fuzzed->batch.mask, parts.data(),
-                              kept.data(), states.data(), &error);
+  status = api().row_finalize(context(), &fuzzed->options.row, fuzzed->rows(), total, fuzzed->batch.mask,
+                              parts.data(), kept.data(), states.data(), nullptr, &error);
   require_sound(status, error);
 }
 
