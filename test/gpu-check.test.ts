@@ -126,10 +126,14 @@ describe.skipIf(python === undefined)(`scripts/gpu/check${reason}`, { timeout: 1
 
   test('a step fails: the next ones run, and the status is 1', () => {
     wholeMachine();
-    standIn('build', 'lpreg_golden_cuda', 'exit 3');
-    const { status, report } = check('--only', 'golden_vectors', '--only', 'random_batches');
+    standIn('build', 'lpreg_golden_cuda', 'echo the reason; exit 3');
+    const { status, report, stdout } = check('--only', 'golden_vectors', '--only', 'random_batches');
     expect(status).toBe(1);
-    expect(statusOf(report, 'golden_vectors')).toBe('failed: exit status 3');
+    expect(report.steps.golden_vectors).toMatchObject({
+      status: 'failed: exit status 3',
+      tail: expect.stringContaining('the reason'),
+    });
+    expect(stdout).toContain('the reason');
     expect(statusOf(report, 'random_batches')).toBe('passed');
     expect(Object.keys(report.steps)).toEqual(['golden_vectors', 'random_batches']);
   });

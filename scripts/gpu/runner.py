@@ -7,6 +7,8 @@ import time
 
 from machine import ROOT, is_program
 
+TAIL = 1500  # characters of a failed step's log that are repeated
+
 
 class Runner:
     """Outcomes by step. A status begins with passed, failed, not available or not run."""
@@ -58,9 +60,14 @@ class Runner:
                 if status != 'passed':
                     break
         seconds = round(time.monotonic() - began, 1)
-        self.record(step, status, seconds=seconds, limit_s=round(limit_s), log=os.path.relpath(log_path, ROOT))
         with open(log_path, errors='replace') as log:
-            return log.read()
+            text = log.read()
+        # What a log ends with is often all that comes back from a machine that is lent.
+        tail = {'tail': text[-TAIL:]} if status.startswith('failed') else {}
+        self.record(step, status, seconds=seconds, limit_s=round(limit_s), log=os.path.relpath(log_path, ROOT), **tail)
+        if tail:
+            print(text[-TAIL:], flush=True)
+        return text
 
     def amend(self, step, status=None, **details):
         """Adds to a step that has run; `status` takes the place of passed only."""

@@ -97,21 +97,19 @@ def benchmark(runner):
     runner.amend('benchmark', status, measurements=measured, skipped=[line for line in lines if 'skipped' in line])
 
 
-def wrong_peers(lines):
-    """Our own entries that gave no right result."""
-    return [line for line in lines if line.get('contender', '').startswith('lp-reg')
-            and line.get('not_available', 'out of time') != 'out of time']
-
-
-def peers(runner):
-    if not _has_torch(runner, 'peers') or not runner.needs('peers', runner.program('lpreg_bench_cuda')):
+def machine_code(runner):
+    """128-bit accesses are there; how many instructions reach local memory is told."""
+    library = runner.program('liblpreg.so')
+    if not runner.needs('machine_code', 'cuobjdump', device=False):
         return
-    limit_s = min(140, runner.left_s())
-    lines = json_lines(runner.run(
-        'peers', limit_s, [sys.executable, os.path.join(ROOT, 'bench', 'gpu', 'peers.py'), '--seconds',
-                           str(max(int(limit_s) - 40, 1))], environment=_with_library(runner)))
-    wrong = wrong_peers(lines)
-    runner.amend('peers', f'failed: {wrong[0]["not_available"]}' if wrong else None, measurements=lines)
+    if not os.path.exists(library):
+        runner.missing('machine_code', 'liblpreg.so')
+        return
+    text = runner.run('machine_code', 30, ['cuobjdump', '-sass', library])
+    words = {'128-bit loads': r'\bLDG\.E[.\w]*\.128', '128-bit stores': r'\bSTG\.E[.\w]*\.128',
+             'local loads': r'\bLDL', 'local stores': r'\bSTL'}
+    counts = {name: len(re.findall(word, text)) for name, word in words.items()}
+    runner.amend('machine_code', None if counts['128-bit loads'] else 'failed: no 128-bit loads', instructions=counts)
 
 
 def sanitizer(runner):
@@ -128,19 +126,21 @@ def sanitizer(runner):
                 runner.missing(step, 'compute-sanitizer refuses this machine')
 
 
-def machine_code(runner):
-    """128-bit accesses are there; how many instructions reach local memory is told."""
-    library = runner.program('liblpreg.so')
-    if not runner.needs('machine_code', 'cuobjdump', device=False):
+def wrong_peers(lines):
+    """Our own entries that gave no right result."""
+    return [line for line in lines if line.get('contender', '').startswith('lp-reg')
+            and line.get('not_available', 'out of time') != 'out of time']
+
+
+def peers(runner):
+    if not _has_torch(runner, 'peers') or not runner.needs('peers', runner.program('lpreg_bench_cuda')):
         return
-    if not os.path.exists(library):
-        runner.missing('machine_code', 'liblpreg.so')
-        return
-    text = runner.run('machine_code', 30, ['cuobjdump', '-sass', library])
-    words = {'128-bit loads': r'\bLDG\.E[.\w]*\.128', '128-bit stores': r'\bSTG\.E[.\w]*\.128',
-             'local loads': r'\bLDL', 'local stores': r'\bSTL'}
-    counts = {name: len(re.findall(word, text)) for name, word in words.items()}
-    runner.amend('machine_code', None if counts['128-bit loads'] else 'failed: no 128-bit loads', instructions=counts)
+    limit_s = min(110, runner.left_s())
+    lines = json_lines(runner.run(
+        'peers', limit_s, [sys.executable, os.path.join(ROOT, 'bench', 'gpu', 'peers.py'), '--seconds',
+                           str(max(int(limit_s) - 40, 1))], environment=_with_library(runner)))
+    wrong = wrong_peers(lines)
+    runner.amend('peers', f'failed: {wrong[0]["not_available"]}' if wrong else None, measurements=lines)
 
 
 def api_tests(runner):
@@ -158,5 +158,5 @@ def api_tests(runner):
 
 
 STEPS = {step.__name__: step for step in (
-    build, native_tests, golden_vectors, random_batches, python, benchmark, peers, sanitizer, machine_code, api_tests)}
+    build, native_tests, golden_vectors, random_batches, python, benchmark, machine_code, sanitizer, peers, api_tests)}
 ESSENTIAL = ('build', 'native_tests', 'golden_vectors', 'random_batches', 'python', 'benchmark')
