@@ -93,6 +93,17 @@ target_include_directories(emulated_library_test PRIVATE "${PROJECT_SOURCE_DIR}/
 target_link_libraries(emulated_library_test PRIVATE lpreg_options ${CMAKE_DL_LIBS})
 target_compile_options(emulated_library_test PRIVATE -UNDEBUG)
 add_test(NAME library.emulated COMMAND emulated_library_test $<TARGET_FILE:lpreg_emulated>)
+# python/lp_reg.py with its calls for CUDA tensors, where PyTorch is there.
+find_program(python_with_torch NAMES "$ENV{LPREG_PYTHON}" /usr/bin/python3 python3)
+execute_process(COMMAND "${python_with_torch}" -c "import torch" RESULT_VARIABLE torch_absent OUTPUT_QUIET ERROR_QUIET)
+if(torch_absent)
+  message(STATUS "lp-reg: no PyTorch, so lp_reg.py is not tested on the emulated device")
+else()
+  add_test(NAME python.emulated COMMAND "${python_with_torch}" -m unittest discover -p "*_test.py"
+    -s "${PROJECT_SOURCE_DIR}/test/python")
+  set_tests_properties(python.emulated PROPERTIES TIMEOUT 300
+    ENVIRONMENT "LPREG_TEST_DEVICE=emulated;LPREG_LIBRARY=$<TARGET_FILE:lpreg_emulated>;PYTHONDONTWRITEBYTECODE=1")
+endif()
 add_gpu_bench(lpreg_bench_emulated device_clock_host.cpp "${emulated_library}")
 add_test(NAME bench.emulated COMMAND lpreg_bench_emulated --vocab 40,1003 --rows 1,9 --runs 2)
 set_tests_properties(bench.emulated PROPERTIES TIMEOUT 300)
