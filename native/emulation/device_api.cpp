@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../cuda/probe.h"
+#include "capture.h"
 #include "config.h"
 #include "device_memory.h"
 #include "launch.h"
@@ -24,6 +25,12 @@ int refusal(const char* call) {
   emulation::InjectedFailure& failure = config().failure;
   if (failure.call != call || --failure.countdown != 0) return 0;
   return failure.error;
+}
+
+// Of a call that must not happen while a stream is captured.
+int refusal_of_waiting(const char* call) {
+  const int error = emulation::refuse_in_capture(call);
+  return error != 0 ? error : refusal(call);
 }
 
 }  // namespace
@@ -79,13 +86,14 @@ int device_facts(int, DeviceFacts* facts) {
 
 int allocate(void** memory, size_t bytes) {
   *memory = nullptr;
-  if (const int error = refusal("allocate")) return error;
+  if (const int error = refusal_of_waiting("allocate")) return error;
   *memory = emulation::allocate_device(bytes);
   return *memory == nullptr && bytes > 0 ? emulation::kErrorMemoryAllocation : 0;
 }
 
 // The memory is given back even where the failure of earlier work is told here.
 int release(void* memory) {
+  if (const int error = emulation::refuse_in_capture("release")) return error;
   const int error = emulation::run_queued();
   if (memory != nullptr && !emulation::free_device(memory)) return emulation::kErrorInvalidValue;
   return error;
@@ -98,12 +106,13 @@ int device_of_pointer(const void* pointer, int* device) {
 
 int create_stream(void** stream) {
   *stream = nullptr;
-  if (const int error = refusal("create_stream")) return error;
+  if (const int error = refusal_of_waiting("create_stream")) return error;
   *stream = emulation::new_stream();
   return 0;
 }
 
 int destroy_stream(void* stream) {
+  if (const int error = emulation::refuse_in_capture("destroy_stream")) return error;
   const int error = emulation::run_queued();
   return emulation::end_stream(stream) ? error : emulation::kErrorInvalidValue;
 }
@@ -118,7 +127,7 @@ int set_zero(void* memory, size_t bytes, void* stream) {
 
 // To pageable memory: the copy is complete when the call returns.
 int copy_to_host(void* host, const void* device, size_t bytes, void* stream) {
-  if (const int error = refusal("copy_to_host")) return error;
+  if (const int error = refusal_of_waiting("copy_to_host")) return error;
   if (const int error = synchronize(stream)) return error;
   const emulation::DeviceAccess access;
   std::memcpy(host, device, bytes);
@@ -127,7 +136,7 @@ int copy_to_host(void* host, const void* device, size_t bytes, void* stream) {
 
 // From pageable memory: the source may change when the call returns, the copy may not have happened yet.
 int copy_to_device(void* device, const void* host, size_t bytes, void* stream) {
-  if (const int error = refusal("copy_to_device")) return error;
+  if (const int error = refusal_of_waiting("copy_to_device")) return error;
   const auto* begin = static_cast<const char*>(host);
   return emulation::enqueue(stream, [device, staged = std::vector<char>(begin, begin + bytes)] {
     const emulation::DeviceAccess access;
@@ -136,7 +145,7 @@ int copy_to_device(void* device, const void* host, size_t bytes, void* stream) {
 }
 
 int synchronize(void*) {
-  if (const int error = refusal("synchronize")) return error;
+  if (const int error = refusal_of_waiting("synchronize")) return error;
   return emulation::run_queued();
 }
 

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 
+#include "capture.h"
 #include "config.h"
 #include "device_memory.h"
 
@@ -66,6 +67,8 @@ int run_queued() {
 int enqueue(void* stream, std::function<void()> run) {
   const std::lock_guard<std::recursive_mutex> lock(device_mutex());
   if (!failure.ok()) return kErrorLaunchFailure;
+  int error = 0;
+  if (taken_by_capture(stream, run, &error)) return error;
   streams[stream].push_back(std::move(run));
   return config().lazy_streams ? 0 : run_queued();
 }
