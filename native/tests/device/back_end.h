@@ -26,6 +26,8 @@ class BackEnd {
   BackEnd(const BackEnd&) = delete;
   BackEnd& operator=(const BackEnd&) = delete;
 
+  bool on_device() const { return backend_ == LPREG_BACKEND_CUDA; }
+
   // Memory for `count` elements, NULL for none; lives as long as this object.
   template <class T>
   T* reserve(size_t count) {

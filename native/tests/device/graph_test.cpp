@@ -5,6 +5,7 @@
 
 #include "emulation/capture.h"
 #include "random_rows.h"
+#include "small_loss.h"
 
 using namespace lpreg::test;
 namespace emulation = lpreg::emulation;
@@ -105,30 +106,6 @@ void check_capture(Fixture* f, const std::string& name, const std::function<lpre
     CHECK(f->read_outputs() == (later ? second : first));
   }
   f->outputs.clear();
-}
-
-lpreg_loss_options loss_options(int32_t objective) {
-  lpreg_loss_options options{};
-  options.struct_size = sizeof options;
-  options.objective = objective;
-  options.row.temperature = 0.9;
-  options.clip_low = options.clip_high = 0.2;
-  if (objective == LPREG_GSPO) options.aggregation = LPREG_SEQ_MEAN_TOKEN_MEAN;
-  if (objective == LPREG_TOP_ENTROPY) options.top_fraction = 0.5;
-  if (objective == LPREG_CLIP_COV) {
-    options.clip_cov_ratio = 0.5;
-    options.cov_low = -5;
-    options.cov_high = 5;
-    options.seed = 3;
-  }
-  if (objective == LPREG_LP_REG_PAPER) {
-    options.row.proxy = LPREG_PROXY_CURRENT;
-    options.row.filter_kind = LPREG_FILTER_MIN_P;
-    options.row.filter_value = 0.05;
-    options.beta = 1;
-    options.rho = 0.5;
-  }
-  return options;
 }
 
 struct LossFixture : Fixture {
