@@ -63,9 +63,11 @@ __device__ void check_sequence(const InputArguments& a, int64_t b) {
   const lpreg_batch& batch = a.batch;
   const int64_t begin = core::sequence_begin(batch, b);
   const int64_t end = core::sequence_end(batch, b);
-  const bool in_order = begin <= end && (b > 0 || begin == 0) &&
-                        (b + 1 < batch.sequences || end == batch.rows) && begin >= 0 && end <= batch.rows;
-  if (!in_order) return report(a.status, Check::kSequences, b);
+  if (b == 0 && begin != 0) report(a.status, Check::kSequences, 0);
+  const bool last = b + 1 == batch.sequences;
+  if (end < begin || (last && end != batch.rows)) report(a.status, Check::kSequences, b + 1);
+  // One of the above holds for some sequence where bounds lie outside of the rows.
+  if (begin < 0 || end > batch.rows) return;
   if (!a.checks_objective || batch.sequence_lengths == nullptr) return;
   bool any_valid = false;
   for (int64_t row = begin; row < end && !any_valid; ++row) any_valid = core::is_valid_row(batch, row);

@@ -11,16 +11,16 @@ namespace lpreg::cuda {
 // In the order in which the CPU checks; a finding of an earlier check hides those of later ones.
 enum class Check : uint32_t {
   kWorkspace,
+  kSequences,
   kMask,
   kActions,
   kSnapshot,
-  kSequences,
-  kChosen,
   kThreshold,
   kTokenCount,
   kSequenceCount,
   kMaxLength,
   kSequenceLengths,
+  kChosen,
   kAdvantages,
   kOldLogProbs,
   kRefLogProbs,

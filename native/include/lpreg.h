@@ -112,9 +112,10 @@ typedef struct lpreg_context_info {
 /* Per call: where it runs and how it can be stopped. May be NULL. */
 typedef struct lpreg_call {
   size_t struct_size;
-  void* stream;                   /* CUDA stream, NULL: the default one; NULL on the CPU */
-  const volatile int32_t* cancel; /* CPU: a non-zero value stops the call between rows */
-  volatile int64_t* rows_done;    /* CPU: counts the rows finished in the pass under way */
+  void* stream; /* CUDA stream, NULL: the default one; NULL on the CPU */
+  const volatile int32_t*
+      cancel;                  /* a non-zero value stops the call: between rows, on CUDA before its start */
+  volatile int64_t* rows_done; /* CPU: counts the rows finished in the pass under way */
   int32_t
       gradient_is_scratch; /* 1: after an error the gradient's content does not matter. Otherwise a gradient
                               out of place is written only once all logits are known to be finite */

@@ -3,6 +3,7 @@
 #include "../device_engine.h"
 
 #include "../../cuda/probe.h"
+#include "../row_loop.h"
 #include "device_guard.h"
 #include "device_loss.h"
 #include "device_shards.h"
@@ -194,6 +195,7 @@ class CudaEngine : public DeviceEngine {
   }
 
   DeviceStream stream_of(const lpreg_call* call) const {
+    if (cancelled(call)) throw Failure{LPREG_ERR_CANCELLED, "", -1, "the call was cancelled"};
     return {facts_, status_, call == nullptr ? nullptr : call->stream};
   }
 

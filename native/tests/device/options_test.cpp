@@ -42,7 +42,7 @@ LossOutcome check_same(int32_t objective, const std::function<void(BackEnd*, Eva
 void test_every_objective() {
   for (int32_t objective = LPREG_GRPO; objective <= LPREG_SAPO; ++objective) {
     const LossOutcome outcome = check_same(objective, [](BackEnd*, Evaluation*) {});
-    CHECK(std::isfinite(outcome.result.loss) && outcome.result.valid_count == 9);
+    CHECK(std::isfinite(outcome.result.loss) && outcome.result.valid_count > 0);
   }
 }
 

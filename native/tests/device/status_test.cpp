@@ -144,6 +144,51 @@ void test_device_scalar_scales_the_gradient() {
   for (size_t i = 0; i < doubled.size(); ++i) CHECK_NEAR(doubled[i], 2 * f.gradient[i], 1e-7);
 }
 
+void test_damaged_sequence_bounds_are_named_as_on_the_cpu() {
+  const std::vector<std::vector<int64_t>> damaged = {
+      {1, 3, 6}, {0, 4, 3, 6}, {0, 2, 9, 6}, {0, -5, 6}, {0, 5}};
+  const int64_t indices[] = {0, 2, 3, 1, 1};
+  for (size_t i = 0; i < damaged.size(); ++i) {
+    Fixture f;
+    f.mask[2] = 9;  // found later on the CPU too
+    f.batch.cu_seq_lens = damaged[i].data();
+    f.batch.sequences = static_cast<int64_t>(damaged[i].size()) - 1;
+    size_t bytes = 0;
+    CHECK(f.api->loss_workspace_size(f.context, &f.options, &f.batch, &bytes, &f.error) == LPREG_OK);
+    f.memory.resize(bytes + 16);
+    f.bytes = bytes;
+    CHECK(f.start(f.gradient.data()) == LPREG_OK);
+    f.expect(LPREG_ERR_SHAPE, "cu_seq_lens", indices[i], LPREG_UNTOUCHED);
+  }
+}
+
+void test_a_cancelled_call_starts_nothing() {
+  Fixture f;
+  const volatile int32_t cancel = 1;
+  lpreg_call call{};
+  call.struct_size = sizeof call;
+  call.cancel = &cancel;
+  lpreg_row_state states[kRows] = {};
+  states[0].flags = 77;
+  CHECK(f.api->token_stats(f.context, &f.options.row, &f.batch, LPREG_NON_FINITE_ERROR, states, nullptr,
+                           nullptr, &call, &f.error) == LPREG_ERR_CANCELLED);
+  CHECK(f.finish() == LPREG_OK && states[0].flags == 77);
+}
+
+void test_an_overflowed_loss_of_the_scalar_stage_names_the_log_probs() {
+  Fixture f;
+  f.options.clip_high = HUGE_VAL;
+  f.advantages[1] = -1;
+  f.old_log_probs[1] = -1e30f;
+  std::vector<float> log_probs(kRows, -1);
+  lpreg_token_outputs tokens{};
+  tokens.struct_size = sizeof tokens;
+  tokens.log_prob = log_probs.data();
+  CHECK(f.api->objective(f.context, &f.options, &f.batch, &tokens, f.workspace(), f.bytes, nullptr, &f.result,
+                         nullptr, &f.error) == LPREG_OK);
+  f.expect(LPREG_ERR_NON_FINITE_LOSS, "log_prob", 1, LPREG_UNTOUCHED);
+}
+
 void test_backward_without_a_forward_pass_is_found() {
   Fixture f;
   std::memset(f.workspace(), 0, f.bytes);
@@ -165,6 +210,9 @@ int main() {
   test_nan_logits_in_place_are_reported_as_consumed();
   test_overflowed_loss_is_named();
   test_device_scalar_scales_the_gradient();
+  test_damaged_sequence_bounds_are_named_as_on_the_cpu();
+  test_a_cancelled_call_starts_nothing();
+  test_an_overflowed_loss_of_the_scalar_stage_names_the_log_probs();
   test_backward_without_a_forward_pass_is_found();
   return lpreg::test::finish();
 }
