@@ -7,12 +7,19 @@
 namespace lpreg::cpu {
 namespace {
 
-// Without an entropy bonus, a filter or a proxy one factor of e and the constant are all there is.
-LPREG_INLINE bool is_simple(const GradientParams& params) {
-  return params.kept == params.dropped && params.slope == 0 && params.proxy == nullptr;
+// What the factor of e depends on.
+enum class GradientKind {
+  kSimple,    // nothing: no entropy bonus, no filter, no proxy
+  kFiltered,  // whether the token is kept
+  kFull,
+};
+
+LPREG_INLINE GradientKind kind_of(const GradientParams& params) {
+  if (params.slope != 0 || params.proxy != nullptr) return GradientKind::kFull;
+  return params.kept == params.dropped ? GradientKind::kSimple : GradientKind::kFiltered;
 }
 
-template <bool kSoftcap, bool kSimple, class T, class Out>
+template <bool kSoftcap, GradientKind kKind, class T, class Out>
 struct Gradient : EveryBlockAlike {
   const T* row;
   Out* out;
@@ -42,8 +49,11 @@ struct Gradient : EveryBlockAlike {
     const auto point = distance.at(where.load(row));
     const Lanes::Float d = exp.finite(point.d);
     Lanes::Float factor = kept, offset = constant;
-    if constexpr (!kSimple) {
-      factor = Lanes::fma(slope, d, Lanes::select(Lanes::at_least(point.d, cut), kept, dropped));
+    if constexpr (kKind != GradientKind::kSimple) {
+      factor = Lanes::select(Lanes::at_least(point.d, cut), kept, dropped);
+    }
+    if constexpr (kKind == GradientKind::kFull) {
+      factor = Lanes::fma(slope, d, factor);
       if (q != nullptr) offset = Lanes::fma(minus_proxy_scale, where.load(q), constant);
     }
     const Exp::Reduced x = exp.reduce(d);
@@ -54,10 +64,10 @@ struct Gradient : EveryBlockAlike {
   LPREG_INLINE void flush() {}
 };
 
-template <bool kSoftcap, bool kSimple, class T, class Out>
+template <bool kSoftcap, GradientKind kKind, class T, class Out>
 LPREG_INLINE void sweep_gradient(const T* row, const void* next, int64_t count, const GradientParams& params,
                                  Out* out) {
-  Gradient<kSoftcap, kSimple, T, Out> body(row, next, params, out);
+  Gradient<kSoftcap, kKind, T, Out> body(row, next, params, out);
   sweep(count, body);
 }
 

@@ -28,6 +28,10 @@ template <unsigned kValue>
 struct Sums {
   static constexpr unsigned value = kValue;
 };
+template <GradientKind kValue>
+struct Kind {
+  static constexpr GradientKind value = kValue;
+};
 
 // Turn a run-time dtype or flag into a compile-time one: f(Tag<element>) and f(Flag<...>).
 template <class Function>
@@ -129,10 +133,18 @@ double proxy_dot_row(RowView row, ExpParams params, float max, const float* q) {
 void gradient_row(RowView row, const GradientParams& params, void* out, int32_t out_dtype) {
   with_row(row, params.exp, [&](auto* data, auto softcap) {
     with_dtype(out_dtype, [&](auto tag) {
-      with_flag(is_simple(params), [&](auto simple) {
-        auto* gradient = static_cast<typename decltype(tag)::Type*>(out);
-        sweep_gradient<softcap.value, simple.value>(data, row.next, row.count, params, gradient);
-      });
+      using Out = typename decltype(tag)::Type;
+      const auto write = [&](auto kind) {
+        sweep_gradient<softcap.value, kind.value>(data, row.next, row.count, params, static_cast<Out*>(out));
+      };
+      switch (kind_of(params)) {
+        case GradientKind::kSimple:
+          return write(Kind<GradientKind::kSimple>{});
+        case GradientKind::kFiltered:
+          return write(Kind<GradientKind::kFiltered>{});
+        case GradientKind::kFull:
+          return write(Kind<GradientKind::kFull>{});
+      }
     });
   });
 }

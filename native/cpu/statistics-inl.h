@@ -39,11 +39,14 @@ struct Statistics {
 
   static constexpr bool has(unsigned sum) { return (kWanted & sum) != 0; }
 
-  // Whether a block has neither maximisers nor kept tokens. Rounding could make a softcapped d of a block's
-  // maximum smaller than that of a lesser token, so that such rows are never sure.
-  LPREG_INLINE bool is_plain(int64_t block) const {
-    if (kSoftcap || blocks == nullptr) return false;
-    return !Lanes::any(Lanes::at_least(distance.at(blocks->of(block)).d, lowest_special));
+  // Rounding could make a softcapped d of a block's maximum smaller than that of a lesser token, so that such
+  // rows are never sure.
+  LPREG_INLINE BlockKind kind_of(int64_t block) const {
+    if (kSoftcap || blocks == nullptr) return BlockKind::kAny;
+    const Lanes::Float highest = distance.at(blocks->of(block)).d;
+    if (!Lanes::any(Lanes::at_least(highest, lowest_special))) return BlockKind::kPlain;
+    if (!has(kKept) || Lanes::any(Lanes::at_least(highest, Lanes::splat(0.0F)))) return BlockKind::kAny;
+    return BlockKind::kLesser;
   }
 
   template <class Where>
@@ -82,6 +85,19 @@ struct Statistics {
     if constexpr (has(kMoment)) moment.add_product(k, e, finite);
     if constexpr (has(kRaw)) raw_rest.add_unless(k, is_max, raw_exp(raw_exp.finite(d)));
     if constexpr (has(kLinear)) linear.add_unless(k, is_minus_infinity(d), d);
+  }
+
+  // Of the rows with block maxima: no raw and no linear sum.
+  template <class Where>
+  LPREG_INLINE void lesser_step(int k, Where where) {
+    const Lanes::Float d = distance.at(where.load(row)).d;
+    const Lanes::Float finite = exp.finite(d);
+    const Lanes::Float e = exp(finite);
+    const Lanes::Mask keep = Lanes::at_least(d, cut);
+    kept.add(keep);
+    kept_rest.add_where(k, keep, e);
+    dropped.add_unless(k, keep, e);
+    if constexpr (has(kMoment)) moment.add_product(k, e, finite);
   }
 
   LPREG_INLINE void flush() {

@@ -102,23 +102,35 @@ LPREG_INLINE void walk_end(int64_t begin, int64_t count, Step step) {
   }
 }
 
-// A body that has no shorter way for some blocks.
-struct EveryBlockAlike {
-  LPREG_INLINE bool is_plain(int64_t) const { return false; }
-  template <class Where>
-  LPREG_INLINE void plain_step(int, Where) {}
+// What a block can hold, known before it is swept: the less, the shorter the way through it.
+enum class BlockKind {
+  kPlain,   // neither maximisers nor kept tokens
+  kLesser,  // no maximisers
+  kAny,
 };
 
-// Takes a row through body.step(k, where), or through body.plain_step in the blocks that body.is_plain lets
-// through, with a body.flush() after each block and at the end.
+// A body that has one way for all blocks.
+struct EveryBlockAlike {
+  LPREG_INLINE BlockKind kind_of(int64_t) const { return BlockKind::kAny; }
+  template <class Where>
+  LPREG_INLINE void plain_step(int, Where) {}
+  template <class Where>
+  LPREG_INLINE void lesser_step(int, Where) {}
+};
+
+// Takes a row through body.step(k, where), or through body.plain_step or body.lesser_step in the blocks that
+// body.kind_of says so of, with a body.flush() after each block and at the end.
 template <class Body>
 LPREG_INLINE void sweep(int64_t count, Body& body) {
   constexpr int64_t kStep = kUnroll * Lanes::kWidth;
   const auto step = [&](int k, auto where) LPREG_LAMBDA { body.step(k, where); };
   const int64_t whole = count - count % kStep;
   for (int64_t i = 0; i < whole; i += kBlock) {
-    if (count - i >= kBlock && body.is_plain(i / kBlock)) {
+    const BlockKind kind = count - i >= kBlock ? body.kind_of(i / kBlock) : BlockKind::kAny;
+    if (kind == BlockKind::kPlain) {
       walk<kUnroll>(i, i + kBlock, [&](int k, auto where) LPREG_LAMBDA { body.plain_step(k, where); });
+    } else if (kind == BlockKind::kLesser) {
+      walk<kUnroll>(i, i + kBlock, [&](int k, auto where) LPREG_LAMBDA { body.lesser_step(k, where); });
     } else {
       walk<kUnroll>(i, whole - i < kBlock ? whole : i + kBlock, step);
     }
