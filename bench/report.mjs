@@ -1,8 +1,8 @@
 // npm run bench:report: a page from the results files, bench/results/report.html. No external resources.
 // Usage: node bench/report.mjs [folder of results]
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { RESULTS_FOLDER, readResults } from './read-results.mjs';
 import { page } from './report/page.mjs';
 import { peersSection } from './report/peers.mjs';
 import { ratioSection } from './report/ratios.mjs';
@@ -11,7 +11,7 @@ import { scalingSection } from './report/scaling.mjs';
 import { memorySection, originSection, overheadSection } from './report/tables.mjs';
 import { targetsSection } from './report/targets.mjs';
 
-const folder = process.argv[2] ?? fileURLToPath(new URL('results', import.meta.url));
+const folder = process.argv[2] ?? RESULTS_FOLDER;
 
 /** Kind of a results file -> what the page shows of it. */
 const SECTIONS = {
@@ -22,20 +22,13 @@ const SECTIONS = {
   memory: memorySection,
 };
 
-const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
-const files = names
-  .sort()
-  .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')))
-  .filter(({ kind }) => kind !== 'gpu'); // of scripts/gpu/check; the page is about the CPU
-const byKind = Object.fromEntries(files.map((file) => [file.kind, file]));
-if (files.length === 0) throw new Error(`there are no results in ${folder}; bench/run-all makes them`);
-
+const byKind = readResults(folder);
 const sections = Object.entries(SECTIONS).map(([kind, section]) =>
   byKind[kind] === undefined ? '' : section(byKind[kind]),
 );
 const target = join(folder, 'report.html');
 writeFileSync(
   target,
-  page('lp-reg: measurements', [targetsSection(byKind), ...sections, originSection(files)]),
+  page('lp-reg: measurements', [targetsSection(byKind), ...sections, originSection(Object.values(byKind))]),
 );
 console.log(`written: ${target}`);

@@ -1,0 +1,21 @@
+// The results files of a folder.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Where `bench/run-all` puts them. */
+export const RESULTS_FOLDER = fileURLToPath(new URL('results', import.meta.url));
+
+/** Of the log of experiments and of scripts/gpu/check: no table or plot of the CPU engine shows them. */
+const OTHER_KINDS = ['experiments', 'gpu'];
+
+/** @returns The files about the CPU engine by their kind. */
+export function readResults(folder = RESULTS_FOLDER) {
+  const names = readdirSync(folder).filter((name) => name.endsWith('.json'));
+  const files = names
+    .sort()
+    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')))
+    .filter(({ kind }) => !OTHER_KINDS.includes(kind));
+  if (files.length === 0) throw new Error(`there are no results in ${folder}; bench/run-all makes them`);
+  return Object.fromEntries(files.map((file) => [file.kind, file]));
+}
