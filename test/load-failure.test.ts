@@ -91,6 +91,13 @@ describe('command', () => {
     expect(buildAdvice(nested).command).toBe('pnpm exec lp-reg build');
   });
 
+  test("yarn's Plug'n'Play: yarn runs it, with its own resolution of modules", () => {
+    plant('.pnp.cjs');
+    plant('yarn.lock');
+    const unplugged = join(project, '.yarn/unplugged/lp-reg-npm-0.1.0/node_modules/lp-reg');
+    expect(buildAdvice(unplugged)).toStrictEqual({ command: 'yarn lp-reg build', project });
+  });
+
   test('a dependency of a dependency has no command in the project: its own file is run', () => {
     plant('package-lock.json');
     expect(buildAdvice(folder).command).toBe(`node ${folder}/bin/lp-reg.js build`);

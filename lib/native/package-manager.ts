@@ -34,17 +34,18 @@ export function buildAdvice(folder: string): BuildAdvice {
   const anywhere = `node ${quoted(join(folder, 'bin', 'lp-reg.js'))} build`;
   const project = projectOf(folder);
   if (project === undefined) return { command: anywhere };
-  // A dependency of a dependency may have no command of its own in the project.
-  return existsSync(join(project, 'node_modules', '.bin', 'lp-reg'))
+  // A dependency of a dependency may have no command of its own in the project; Plug'n'Play has them without files.
+  const commands = [join('node_modules', '.bin', 'lp-reg'), '.pnp.cjs'];
+  return commands.some((path) => existsSync(join(project, path)))
     ? { command: RUN[packageManagerOf(project)], project }
     : { command: anywhere };
 }
 
-/** The folder above the outermost node_modules. */
+/** The folder above the outermost node_modules, or above yarn's store of unpacked packages. */
 function projectOf(folder: string): string | undefined {
   let project: string | undefined;
   for (let at = folder; at !== dirname(at); at = dirname(at)) {
-    if (basename(at) === 'node_modules') project = dirname(at);
+    if (['node_modules', '.yarn'].includes(basename(at))) project = dirname(at);
   }
   return project;
 }

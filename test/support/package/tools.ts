@@ -7,8 +7,8 @@ import { join } from 'node:path';
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'lp-reg-test');
 
 /** Path of a file of an npm package; undefined, and said so, where the registry cannot be reached. */
-function fileOf(name: string, version: string, file: string): string | undefined {
-  const folder = join(cache, `${name}-${version}`);
+export function packageFile(name: string, version: string, file: string): string | undefined {
+  const folder = join(cache, `${name.replace('/', '+')}-${version}`);
   const path = join(folder, 'node_modules', name, file);
   if (existsSync(path)) return path;
   mkdirSync(cache, { recursive: true });
@@ -25,10 +25,10 @@ function fileOf(name: string, version: string, file: string): string | undefined
 
 /** The executable of a Node version. */
 export function nodeProgram(version: string): string | undefined {
-  return fileOf(`node-${process.platform}-${process.arch}`, version, 'bin/node');
+  return packageFile(`node-${process.platform}-${process.arch}`, version, 'bin/node');
 }
 
 /** `npm-cli.js` of an npm version. */
 export function npmProgram(version: string): string | undefined {
-  return fileOf('npm', version, 'bin/npm-cli.js');
+  return packageFile('npm', version, 'bin/npm-cli.js');
 }
