@@ -119,6 +119,25 @@ describe('what the error says', () => {
 });
 
 describe('LPREG_LIBRARY', () => {
+  test('names a library: it is used in place of the one beside the addon', () => {
+    putBinaries(PREBUILD);
+    putBinaries('elsewhere', [libraryPath]);
+    const path = join(installation, 'elsewhere/liblpreg.so');
+    expect(use({ LPREG_LIBRARY: path }).stdout).toBe(`prebuild LPREG_LIBRARY ${path}\n`);
+  });
+
+  test('is empty: it counts as not set', () => {
+    putBinaries(PREBUILD);
+    expect(use({ LPREG_LIBRARY: '' }).stdout).toMatch(/^prebuild prebuild /);
+  });
+
+  test('names a file that is no library: ERR_LIBRARY names it', () => {
+    putBinaries(PREBUILD);
+    put('elsewhere/liblpreg.so', 'not a library');
+    const path = join(installation, 'elsewhere/liblpreg.so');
+    expect(use({ LPREG_LIBRARY: path }).stdout).toContain(`${path}: file too short`);
+  });
+
   test.each([
     ['is relative', 'liblpreg.so', 'is not an absolute path'],
     ['names no file', '/nowhere/liblpreg.so', 'does not exist'],

@@ -32,7 +32,7 @@ export function loadedAddon(): LoadedAddon {
 }
 
 function loadFirst(): LoadedAddon {
-  const override = process.env.LPREG_LIBRARY;
+  const override = process.env.LPREG_LIBRARY || undefined;
   checkOverride(override);
   const attempts: Attempt[] = [];
   let cause: unknown;

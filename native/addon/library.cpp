@@ -2,7 +2,9 @@
 
 #include <dlfcn.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <stdexcept>
 
@@ -10,6 +12,13 @@ namespace lpreg_addon {
 namespace {
 
 constexpr const char* kLibraryName = "liblpreg.so";
+constexpr const char* kLibraryVariable = "LPREG_LIBRARY";
+
+std::string absolute(const char* path) {
+  const std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(path, nullptr), &std::free);
+  if (resolved != nullptr) return resolved.get();
+  throw std::runtime_error(std::string(kLibraryVariable) + ": " + path + ": " + std::strerror(errno));
+}
 
 // A symbolic link to the addon is followed: the library lies beside the file itself.
 std::string addon_path() {
@@ -30,7 +39,10 @@ std::string last_error() {
 
 Library open_library() {
   const std::string addon = addon_path();
-  const std::string path = addon.substr(0, addon.rfind('/') + 1) + kLibraryName;
+  const char* chosen = std::getenv(kLibraryVariable);
+  const std::string path = chosen == nullptr || *chosen == '\0'
+                               ? addon.substr(0, addon.rfind('/') + 1) + kLibraryName
+                               : absolute(chosen);
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) throw std::runtime_error(last_error());
   const auto get_api = reinterpret_cast<decltype(&lpreg_get_api)>(dlsym(handle, "lpreg_get_api"));

@@ -13,7 +13,8 @@ struct Library {
   const lpreg_api* api;
 };
 
-// Opens the liblpreg.so that lies beside this addon. It is never closed. Throws std::runtime_error.
+// Opens the liblpreg.so that lies beside this addon, or the file that LPREG_LIBRARY names. It is never
+// closed. Throws std::runtime_error.
 Library open_library();
 
 }  // namespace lpreg_addon
