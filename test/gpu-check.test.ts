@@ -179,7 +179,7 @@ describe.skipIf(python === undefined)(`scripts/gpu/check${reason}`, { timeout: 1
   test('no time is left: the running step ends with all it started, later ones are not run', () => {
     wholeMachine();
     const mark = join(folder, 'survived');
-    standIn('build', 'lpreg_golden_cuda', `(sleep 4; touch ${mark}) & sleep 60`);
+    standIn('build', 'lpreg_golden_cuda', `(sleep 8; touch ${mark}) & sleep 60`);
     const { status, report } = check(
       '--minutes',
       '0.02',
@@ -191,7 +191,7 @@ describe.skipIf(python === undefined)(`scripts/gpu/check${reason}`, { timeout: 1
     expect(status).toBe(1);
     expect(statusOf(report, 'golden_vectors')).toBe('failed: out of its time limit');
     expect(statusOf(report, 'random_batches')).toBe('not run: out of time');
-    spawnSync('sleep', ['4']);
+    spawnSync('sleep', ['8']);
     expect(existsSync(mark)).toBe(false);
   });
 });

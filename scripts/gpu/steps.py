@@ -144,17 +144,18 @@ def peers(runner):
 
 
 def api_tests(runner):
-    """The TypeScript API on the device, where Node and its dependencies are installed."""
-    tests = sorted(os.path.relpath(path, ROOT) for path in glob.glob(os.path.join(ROOT, 'test', 'cuda', '*.test.ts')))
+    """The TypeScript API's tests for an emulated device, on this one, where Node and its dependencies are installed."""
+    tests = sorted(os.path.relpath(path, ROOT) for path in glob.glob(os.path.join(ROOT, 'test', '*.emulated.test.ts')))
+    library = runner.program('liblpreg.so')
     if not is_program('node') or not is_program('npx'):
         runner.missing('api_tests', 'Node')
     elif not os.path.isdir(os.path.join(ROOT, 'node_modules')):
         runner.missing('api_tests', 'node_modules: npm ci')
-    elif not tests:
-        runner.missing('api_tests', 'tests of the API on a device')
+    elif not tests or not os.path.exists(library):
+        runner.missing('api_tests', 'liblpreg.so' if tests else 'tests of the API on a device')
     elif runner.needs('api_tests'):
         runner.run('api_tests', 120, ['node', 'scripts/bootstrap.mjs'], ['npx', '--no-install', 'vitest', 'run', *tests],
-                   environment={'LPREG_CUDA': 'ON', 'CUDAARCHS': architecture(runner.facts)})
+                   environment={'LPREG_LIBRARY': library})
 
 
 STEPS = {step.__name__: step for step in (
