@@ -1,6 +1,7 @@
 # Golden vectors through the C ABI: one program that checks all of them, one that evaluates any batch file.
 set(golden_sources batch_case.cpp comparison.cpp evaluation.cpp golden_rule.cpp host_tensor_memory.cpp json.cpp random_case.cpp
-  safetensors.cpp)
+  safetensors.cpp
+  sharded_evaluation.cpp)
 list(TRANSFORM golden_sources PREPEND "${PROJECT_SOURCE_DIR}/native/tests/golden/")
 
 # `library`: objects that hold lpreg_get_api; `device`: 1 when they can run on a device (an emulated one included).

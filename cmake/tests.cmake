@@ -24,7 +24,8 @@ endforeach()
 # Random batches through the function table; under one program a failing allocator.
 set(fault_sources failing_allocator.cpp)
 list(TRANSFORM fault_sources PREPEND "${PROJECT_SOURCE_DIR}/native/tests/faults/")
-set(case_sources batch_case.cpp comparison.cpp evaluation.cpp host_tensor_memory.cpp json.cpp random_case.cpp safetensors.cpp)
+set(case_sources batch_case.cpp comparison.cpp evaluation.cpp host_tensor_memory.cpp json.cpp random_case.cpp safetensors.cpp
+  sharded_evaluation.cpp)
 list(TRANSFORM case_sources PREPEND "${PROJECT_SOURCE_DIR}/native/tests/golden/")
 target_sources(allocation_failure_test PRIVATE ${fault_sources} ${case_sources})
 target_sources(instruction_sets_test PRIVATE ${case_sources})

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "sharded_evaluation.h"
+
 namespace lpreg::golden {
 namespace {
 
@@ -54,7 +56,10 @@ class Run {
       gradient.row_stride = source_.vocab;
       gradient.data = memory_->allocate(gradient_elements() * (gradient.dtype == LPREG_FLOAT32 ? 4 : 2));
     }
-    if (path == Path::kTwoCalls) {
+    if (path == Path::kShards) {
+      evaluate_by_shards(
+          {api_, context_, source_.options, batch_, outputs_, result_, gradient, workspace, bytes, memory_});
+    } else if (path == Path::kTwoCalls) {
       check(api_.loss_forward(context_, &source_.options, &batch_, workspace, bytes, &outputs_, result_,
                               nullptr, &error),
             error, "loss_forward");

@@ -13,7 +13,8 @@ namespace lpreg::golden {
 enum class Path {
   kForwardBackward,  // one call, out of place
   kInPlace,          // one call, the gradient over the logits
-  kTwoCalls          // loss_forward, then loss_backward
+  kTwoCalls,         // loss_forward, then loss_backward
+  kShards            // split statistics, objective, row_gradient; where has_shards holds
 };
 
 // Loss, gradient and the per-token fields that apply, by the names of the vectors without "exp.". The

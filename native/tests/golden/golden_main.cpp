@@ -1,7 +1,8 @@
 // golden_test [--filter TEXT] [--max-vocab N] [--schedule SETTINGS]... FOLDER
 // Every golden vector of the folder through the C ABI, in every way of calling it, float32 and 16-bit logits,
-// by the rule of docs/semantics.md §9. Under emulation, once per schedule (LPREG_EMULATION's settings), with
-// results that must be the same bits in all schedules that force the same block and cluster size.
+// by the rule of docs/semantics.md §9; the vocabulary cut into shards, against whole rows. Under emulation,
+// once per schedule (LPREG_EMULATION's settings), with results that must be the same bits in all schedules
+// that force the same block and cluster size.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -10,8 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "comparison.h"
 #include "evaluation.h"
 #include "golden_rule.h"
+#include "sharded_evaluation.h"
 #ifdef LPREG_EMULATION
 #include "emulation/config.h"
 #include "emulation/launch.h"
@@ -31,8 +34,10 @@ struct Tally {
   int passed = 0, failed = 0;
 };
 
-const std::pair<Path, const char*> kPaths[] = {
-    {Path::kForwardBackward, "out of place"}, {Path::kInPlace, "in place"}, {Path::kTwoCalls, "two calls"}};
+const std::pair<Path, const char*> kPaths[] = {{Path::kForwardBackward, "out of place"},
+                                               {Path::kInPlace, "in place"},
+                                               {Path::kTwoCalls, "two calls"},
+                                               {Path::kShards, "by shards"}};
 
 std::unique_ptr<TensorMemory> memory() {
 #if LPREG_GOLDEN_DEVICE
@@ -108,12 +113,22 @@ class GoldenTest {
     const BatchCase batch = read_batch_case(path.string(), logits);
     if (batch.vocab > arguments_.max_vocab) return;
     for (const auto& [way, way_name] : kPaths) {
-      std::map<std::string, Results> by_shape;
+      if (way == Path::kShards && !has_shards(batch.options)) continue;
+      std::map<std::string, Results> by_shape;  // the first of each
       for (const std::string& schedule : arguments_.schedules) {
         const std::string name = path.stem().string() + " " + logits + ", " + way_name + " " + schedule;
         run_one(batch, way, schedule, name, &by_shape[shape_of(schedule)]);
       }
+      if (way == Path::kForwardBackward) whole_ = by_shape.begin()->second;
     }
+  }
+
+  // The scalar stage takes float32 arrays, so that the loss by shards is that of whole rows within their
+  // rounding.
+  std::vector<std::string> violations_of(const BatchCase& batch, Path way, const Results& results) const {
+    if (way != Path::kShards) return violations(batch, results);
+    const std::string other = difference(results, whole_);
+    return other.empty() ? std::vector<std::string>{} : std::vector<std::string>{other + " of whole rows"};
   }
 
   void run_one(const BatchCase& batch, Path way, const std::string& schedule, const std::string& name,
@@ -126,7 +141,7 @@ class GoldenTest {
           create_context(api_, LPREG_GOLDEN_DEVICE ? LPREG_BACKEND_CUDA : LPREG_BACKEND_CPU);
       Results results = evaluate(api_, context, batch, way, tensors.get());
       api_.context_destroy(context);
-      found = violations(batch, results);
+      found = violations_of(batch, way, results);
       if (!first->empty() && !same_bytes(*first, results))
         found.push_back("other bits than under the first schedule");
       if (first->empty()) *first = std::move(results);
@@ -139,6 +154,7 @@ class GoldenTest {
 
   const Arguments& arguments_;
   const lpreg_api& api_;
+  Results whole_;  // of the batch at hand
   Tally tally_;
 };
 
