@@ -62,6 +62,9 @@ function times({ cases }) {
 
 const BLOCKS = { targets, times };
 
+/** The documents, and how each reaches the root of the repository. */
+const DOCUMENTS = { 'README.md': '', 'docs/cpu-performance.md': '../' };
+
 /** Replaces what stands between the marks of a block. */
 function fill(text, name, content) {
   const [begin, end] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
@@ -77,13 +80,14 @@ const { values, positionals } = parseArgs({
 const byKind = readResults(positionals[0]);
 const contents = Object.entries(BLOCKS).map(([name, block]) => [name, block(byKind)]);
 if (values.write) {
-  for (const document of ['README.md', 'docs/cpu-performance.md']) {
+  for (const [document, up] of Object.entries(DOCUMENTS)) {
     const path = join(root, document);
-    const before = readFileSync(path, 'utf8');
-    writeFileSync(
-      path,
-      contents.reduce((text, [name, content]) => fill(text, name, content), before),
+    const link = `[All results as a page](${up}bench/results/report.html).`;
+    const filled = contents.reduce(
+      (text, [name, content]) => fill(text, name, `${content} ${link}`),
+      readFileSync(path, 'utf8'),
     );
+    writeFileSync(path, filled);
     console.log(`written: ${document}`);
   }
 } else {

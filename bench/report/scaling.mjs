@@ -22,7 +22,7 @@ function cacheEdges(points, dtypeBytes, caches) {
   });
 }
 
-function question({ name, fixed, loss, form, points, fit, slopes }, caches) {
+function question({ name, fixed, why, loss, form, points, fit, slopes }, caches) {
   const times = points.flatMap(({ time, copy }) => [time.median, copy.median]);
   const { x, y, axes } = logLogPlot({
     width: WIDTH,
@@ -52,7 +52,7 @@ function question({ name, fixed, loss, form, points, fit, slopes }, caches) {
   ];
   const formula = `${short(1000 * fit.overhead)} µs + ${short(1e6 * fit.perUnit)} ns per unit, R² = ${fit.r2.toFixed(4)}`;
   return `<h3>By ${name} (${loss}, ${form}, float32, ${fixed})</h3>
-<p>${formula}. Slope of the time beyond the fixed cost, by decade: ${slopes.map(slopeText).join('; ')}.</p>
+<p>${formula}. Slope of the time beyond the fixed cost, by decade: ${slopes.map(slopeText).join('; ')}. ${why}</p>
 ${drawing(WIDTH, HEIGHT, `time by ${name}`, content.join(''))}`;
 }
 
