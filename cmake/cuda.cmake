@@ -32,14 +32,49 @@ if(cuda_absence)
   return()
 endif()
 
-# Never "native": generating for it fails on a machine without a GPU.
-if(NOT CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
-  set(CMAKE_CUDA_ARCHITECTURES 80 90)
+# Architectures: those that were asked for (CMAKE_CUDA_ARCHITECTURES, CUDAARCHS); with LPREG_CUDA_RELEASE all that a
+# package serves; else the GPU's own; else the oldest one and one with clusters. Never "native", which fails without a GPU.
+option(LPREG_CUDA_RELEASE "Build the kernels for every GPU that a package serves, later ones from PTX" OFF)
+
+function(find_gpu_architectures result)
+  set(${result} "" PARENT_SCOPE)
+  find_program(LPREG_NVIDIA_SMI nvidia-smi)
+  mark_as_advanced(LPREG_NVIDIA_SMI)
+  if(NOT LPREG_NVIDIA_SMI)
+    return()
+  endif()
+  execute_process(COMMAND "${LPREG_NVIDIA_SMI}" --query-gpu=compute_cap --format=csv,noheader TIMEOUT 20
+    RESULT_VARIABLE failure OUTPUT_VARIABLE found ERROR_QUIET)
+  if(NOT failure)
+    string(REGEX MATCHALL "[0-9]+\\.[0-9]+" found "${found}")
+    string(REPLACE "." "" found "${found}")
+    list(TRANSFORM found APPEND -real)
+    list(REMOVE_DUPLICATES found)
+    set(${result} "${found}" PARENT_SCOPE)
+  endif()
+endfunction()
+
+# CMake caches what it was given; a choice made here is made again with each configuration.
+set(asked_for "${CMAKE_CUDA_ARCHITECTURES}$ENV{CUDAARCHS}")
+if(NOT asked_for OR CMAKE_CUDA_ARCHITECTURES STREQUAL LPREG_CUDA_CHOSEN)
+  if(LPREG_CUDA_RELEASE)
+    set(chosen 75-real 80-real 86-real 89-real 90-real 100-real 120-real 90-virtual)
+  else()
+    find_gpu_architectures(chosen)
+    if(NOT chosen)
+      set(chosen 75-real 90-real)
+    endif()
+  endif()
+  set(CMAKE_CUDA_ARCHITECTURES "${chosen}" CACHE STRING "CUDA architectures" FORCE)
+  set(LPREG_CUDA_CHOSEN "${chosen}" CACHE INTERNAL "Architectures that nobody asked for")
+elseif(LPREG_CUDA_RELEASE)
+  message(FATAL_ERROR "lp-reg: LPREG_CUDA_RELEASE chooses the architectures; unset CMAKE_CUDA_ARCHITECTURES and CUDAARCHS")
 endif()
 set(CMAKE_CUDA_STANDARD 17)
 set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
 enable_language(CUDA)
-message(STATUS "lp-reg: building for the CPU and CUDA (${CMAKE_CUDA_COMPILER_VERSION})")
+list(JOIN CMAKE_CUDA_ARCHITECTURES ", " cuda_architectures)
+message(STATUS "lp-reg: building for the CPU and CUDA ${CMAKE_CUDA_COMPILER_VERSION} (${cuda_architectures})")
 
 # Kernels with their launchers, and the engine over them.
 file(GLOB cuda_host_sources CONFIGURE_DEPENDS

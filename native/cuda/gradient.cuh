@@ -1,7 +1,7 @@
-// The gradient of a row: one load, one exp, one store per element; in place or not, any output dtype.
+// The gradient of a row: one load, one exp, one store per element; in place or not.
 #pragma once
 
-#include "stats.cuh"
+#include "row_state.cuh"
 
 namespace lpreg::cuda {
 
@@ -16,8 +16,9 @@ struct OldProxy {
 };
 
 // What a row's sweep applies to each element; made by one thread, read by all from shared memory.
+//   g = 2^y * ((d >= cut ? kept : dropped) + slope * y) + constant - proxy_scale * q
 struct GradientRow {
-  enum Kind : int32_t { kZero, kNaN, kSweep };
+  enum Kind : int32_t { kZero, kNaN, kPlain, kFull };  // kPlain: 2^y * kept is all there is
   Kind kind;
   int32_t action;  // -1: none in this row
   float max, cut;
@@ -36,21 +37,80 @@ __device__ __noinline__ inline void make_gradient_row(const RowPass& pass, const
   if ((state.flags & LPREG_ROW_MASKED) || core::all_zero(c)) return;
   row->kind = GradientRow::kNaN;
   const double sum = c.log_prob + c.entropy + c.kl;
-  if ((state.flags & LPREG_ROW_NON_FINITE) || sum != sum) return;
+  if (core::has_non_finite_logits(state) || sum != sum) return;
   const core::RowGradient g = core::row_gradient(pass.row, state, c, pass.vocab_total);
-  row->kind = GradientRow::kSweep;
   row->action = -1;
   row->max = state.max;
   row->cut = state.cut;
   row->kept = static_cast<float>(g.kept);
   row->dropped = static_cast<float>(g.dropped);
-  row->slope = static_cast<float>(g.slope);
+  row->slope = static_cast<float>(g.slope / static_cast<double>(pass.scale.per_unit));
   row->constant = static_cast<float>(g.constant);
   row->proxy_scale = static_cast<float>(g.proxy_scale);
+  const bool plain = row->kept == row->dropped && row->slope == 0 && row->constant == 0;
+  row->kind = plain ? GradientRow::kPlain : GradientRow::kFull;
   if (action < 0 || action >= pass.batch.vocab) return;
   row->action = static_cast<int32_t>(action);
   row->action_element =
       static_cast<float>(core::action_gradient(pass.row, state, c, action_logit, pass.vocab_total));
+}
+
+__device__ __forceinline__ float full_gradient(const GradientRow& row, float d, const ExpScale& scale) {
+  const float y = exponent(d, scale);
+  const float factor = d >= row.cut ? row.kept : row.dropped;
+  return fmaf(fast_exp2(y), fmaf(row.slope, y, factor), row.constant);
+}
+
+template <class T>
+struct GradientOf {
+  const GradientRow row;
+  const ExpScale scale;
+  const float base;
+  const int first, count;  // of the slice in the row
+  T* const out;            // of the slice
+
+  __device__ __forceinline__ void step(const Chunk<T>& chunk) {
+    float g[kHeld];
+    chunk.values(g);
+    if (row.kind == GradientRow::kPlain) {
+      LPREG_UNROLL
+      for (int i = 0; i < kHeld; ++i) g[i] = fast_exp2((g[i] - base) * scale.per_unit) * row.kept;
+    } else {
+      LPREG_UNROLL
+      for (int i = 0; i < kHeld; ++i) g[i] = full_gradient(row, g[i] - base, scale);
+    }
+    LPREG_UNROLL
+    for (int u = 0; u < kUnroll<T>; ++u) {
+      const int begin = chunk.first + u * chunk.stride;
+      float(&of_pack)[kPack<T>] = *reinterpret_cast<float(*)[kPack<T>]>(g + u * kPack<T>);
+      const int place = row.action - first - begin;
+      if (place >= 0 && place < kPack<T>) {
+        LPREG_UNROLL
+        for (int i = 0; i < kPack<T>; ++i) of_pack[i] = i == place ? row.action_element : of_pack[i];
+      }
+      store_pack(out, begin, count, of_pack);
+    }
+  }
+};
+
+// A row's part of the gradient, in any dtype.
+struct GradientSlice {
+  void* data;
+  int32_t dtype;
+};
+
+template <class T>
+__device__ __forceinline__ void fill(T* out, int count, float value) {
+  constexpr int W = kPack<T>;
+  float values[W];
+  LPREG_UNROLL
+  for (int i = 0; i < W; ++i) values[i] = value;
+  const int head = elements_before_boundary(out, count);
+  const int stride = static_cast<int>(blockDim.x) * W;
+  for (int begin = (head == 0 ? 0 : head - W) + static_cast<int>(threadIdx.x) * W; begin < count;
+       begin += stride) {
+    store_pack(out, begin, count, values);
+  }
 }
 
 // First k in [0, entries) with ids[k] >= id.
@@ -68,114 +128,73 @@ __device__ inline int64_t first_entry(const int32_t* ids, int64_t entries, int64
   return low;
 }
 
-// q of a pack of tokens. Few rows are regularised, so this may be slow.
-template <bool kSoftcap>
+// q of a token under another policy, as far as it is a proxy.
 class ProxyRow {
  public:
-  __device__ ProxyRow(const RowPass& pass, const OldProxy& old)
+  __device__ __forceinline__ ProxyRow(const RowPass& pass, const OldProxy* old)
       : old_(old),
         scale_(pass.scale),
-        distance_(old.state.max, pass),
-        q_per_e_(old.row == nullptr
+        distance_(old == nullptr ? 0 : old->state.max, pass),
+        q_per_e_(old == nullptr || old->row == nullptr
                      ? 0.0f
-                     : static_cast<float>(exp(-old.state.log_sum_exp - old.state.log_kept_mass))) {}
+                     : static_cast<float>(exp(-old->state.log_sum_exp - old->state.log_kept_mass))) {}
 
-  template <int W>
-  __device__ void at(int first, int count, float (&q)[W]) const {
-    int64_t k = old_.ids == nullptr ? 0 : first_entry(old_.ids, old_.entries, first);
-    for (int i = 0; i < W; ++i) {
-      q[i] = 0;
-      if (i >= count) continue;
-      if (old_.row != nullptr) q[i] = kept(first + i);
-      if (old_.ids != nullptr && k < old_.entries && old_.ids[k] == first + i) q[i] = expf(old_.log_q[k++]);
+  __device__ __forceinline__ float at(int token) const {
+    if (old_->row != nullptr) {
+      const float d = distance_.at(load_any(old_->row, old_->dtype, token));
+      return d >= old_->state.cut ? fast_exp(d, scale_) * q_per_e_ : 0.0f;
     }
+    const int64_t k = first_entry(old_->ids, old_->entries, token);
+    return k < old_->entries && old_->ids[k] == token ? expf(old_->log_q[k]) : 0.0f;
   }
 
  private:
-  __device__ float kept(int token) const {
-    const float d = distance_.at(load_any(old_.row, old_.dtype, token));
-    return d >= old_.state.cut ? fast_exp(at_least(d, scale_.lowest), scale_) * q_per_e_ : 0.0f;
-  }
-
-  const OldProxy& old_;
+  const OldProxy* old_;
   const ExpScale scale_;
-  const Distance<kSoftcap> distance_;
+  const Distance distance_;
   const float q_per_e_;
 };
 
-template <bool kSoftcap, bool kProxy, class Out>
-struct GradientOf {
-  const GradientRow row;
-  const ExpScale scale;
-  const Distance<kSoftcap> distance;
-  const ProxyRow<kSoftcap>* proxy;
-  const int first;  // of the slice in the row
-  Out* out;         // of the slice
-
-  template <int W>
-  __device__ __forceinline__ void step(const float (&z)[W], int offset, int count) {
-    float g[W];
-    LPREG_UNROLL
-    for (int i = 0; i < W; ++i) {
-      const float d = distance.at(z[i]);
-      const float finite = at_least(d, scale.lowest);
-      const float e = fast_exp(finite, scale);
-      const float factor = d >= row.cut ? row.kept : row.dropped;
-      g[i] = fmaf(e, fmaf(row.slope, finite, factor), row.constant);
+// One element at a time, out of line: softcap, a proxy of another policy, a gradient of another dtype. `old`
+// is read where row.proxy_scale is not 0.
+template <class T>
+__device__ __noinline__ void write_each(const T* data, int first, int count, const RowPass& pass,
+                                        const GradientRow& row, const OldProxy* old, void* out_data,
+                                        int32_t out_dtype) {
+  const Slice<T> slice{data, first, count};
+  const GradientSlice out{out_data, out_dtype};
+  if (row.kind == GradientRow::kZero || row.kind == GradientRow::kNaN) {
+    const float value = row.kind == GradientRow::kZero ? 0.0f : static_cast<float>(NAN);
+    for (int i = static_cast<int>(threadIdx.x); i < slice.count; i += static_cast<int>(blockDim.x)) {
+      store_any(out.data, out.dtype, i, value);
     }
-    if constexpr (kProxy) {
-      float q[W];
-      proxy->at(first + offset, count, q);
-      LPREG_UNROLL
-      for (int i = 0; i < W; ++i) g[i] = fmaf(-row.proxy_scale, q[i], g[i]);
-    }
-    LPREG_UNROLL
-    for (int i = 0; i < W; ++i) g[i] = distance.scaled_by_derivative(z[i], g[i]);
-    const int place = row.action - first - offset;
-    if (place >= 0 && place < W) {
-      LPREG_UNROLL
-      for (int i = 0; i < W; ++i) g[i] = i == place ? row.action_element : g[i];
-    }
-    store_values(out + offset, g, count);
+    return;
   }
-  __device__ __forceinline__ void flush() {}
-};
-
-template <class Out>
-__device__ void fill_row(Out* out, int count, float value) {
-  constexpr int W = kPack<Out>;
-  float values[W];
-  LPREG_UNROLL
-  for (int i = 0; i < W; ++i) values[i] = value;
-  const int head = elements_before_boundary(out, count);
-  const int packs = (count - head) / W;
-  const int threads = static_cast<int>(blockDim.x);
-  for (int k = static_cast<int>(threadIdx.x); k < packs; k += threads) {
-    store_values(out + head + static_cast<int64_t>(k) * W, values, W);
-  }
-  if (threadIdx.x == 0) store_values(out, values, head);
-  const int tail = head + packs * W;
-  if (static_cast<int>(threadIdx.x) == threads - 1) store_values(out + tail, values, count - tail);
+  const Distance distance(row.max, pass);
+  const bool pulled = row.proxy_scale != 0;
+  const ProxyRow proxy(pass, pulled ? old : nullptr);
+  each_element(slice, [&](T element, int i) {
+    const float z = widen(element);
+    float g = full_gradient(row, distance.at(z), pass.scale);
+    if (pulled) g = fmaf(-row.proxy_scale, proxy.at(slice.first + i), g);
+    g = distance.scaled_by_derivative(z, g);
+    store_any(out.data, out.dtype, i, slice.first + i == row.action ? row.action_element : g);
+  });
 }
 
-// Writes the slice's part of the gradient row; `out` points at the slice's first element. `old` is read where
-// row.proxy_scale is not 0; without kOldProxy it never is.
-template <bool kSoftcap, bool kOldProxy, class T, class Out>
+// Writes the slice's part of the gradient row.
+template <class T>
 __device__ __forceinline__ void write_gradient(const Slice<T>& slice, const RowPass& pass,
-                                               const GradientRow& row, const OldProxy* old, Out* out) {
-  if (row.kind != GradientRow::kSweep) {
-    return fill_row(out, slice.count, row.kind == GradientRow::kZero ? 0.0f : static_cast<float>(NAN));
+                                               const GradientRow& row, const OldProxy* old,
+                                               const GradientSlice& out) {
+  if (out.dtype != kDtype<T> || pass.row.softcap != 0 || row.proxy_scale != 0) {
+    return write_each(slice.data, slice.first, slice.count, pass, row, old, out.data, out.dtype);
   }
-  const Distance<kSoftcap> distance(row.max, pass);
-  if constexpr (kOldProxy) {
-    if (row.proxy_scale != 0) {
-      const ProxyRow<kSoftcap> proxy(pass, *old);
-      GradientOf<kSoftcap, true, Out> body{row, pass.scale, distance, &proxy, slice.first, out};
-      return sweep_aligned(slice, out, body);
-    }
-  }
-  GradientOf<kSoftcap, false, Out> body{row, pass.scale, distance, nullptr, slice.first, out};
-  sweep_aligned(slice, out, body);
+  T* const data = static_cast<T*>(out.data);
+  if (row.kind == GradientRow::kZero) return fill(data, slice.count, 0.0f);
+  if (row.kind == GradientRow::kNaN) return fill(data, slice.count, static_cast<float>(NAN));
+  GradientOf<T> body{row, pass.scale, finite_maximum(row.max), slice.first, slice.count, data};
+  sweep_aligned(slice, data, body);
 }
 
 }  // namespace lpreg::cuda

@@ -6,11 +6,14 @@
 
 namespace lpreg::cuda {
 
+constexpr int kAsidePerThread = 12;  // elements of a row that a thread may put aside in the first sweep
+
 struct LaunchShape {
   int64_t blocks;           // gridDim.x; a multiple of cluster
   int threads;              // per block, a multiple of 32
   int cluster = 1;          // blocks that share a row; above 1 only on compute capability 9.0 and later
   size_t shared_bytes = 0;  // dynamic shared memory per block
+  bool holds_row = false;   // it has room for the block's part of the row
 };
 
 }  // namespace lpreg::cuda

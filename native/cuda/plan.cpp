@@ -14,12 +14,18 @@ int row_threads(const DeviceFacts& facts, int64_t bytes) {
     return facts.forced_threads < kRowThreads ? facts.forced_threads : kRowThreads;
   int threads = kFewestThreads;
   while (threads < kRowThreads && threads * kBytesPerThread < bytes) threads *= 2;
-  return threads;
+  return threads < kRowThreads ? threads : kRowThreads;
 }
 
-// Bytes of the longest part of a row among `cluster` blocks.
+int64_t aside_bytes(int threads) { return int64_t{threads} * kAsidePerThread * 4; }
+
+// Bytes of the longest part of a row among `cluster` blocks, in whole 16-byte packs.
 int64_t part_bytes(int64_t vocab, int64_t element_size, int cluster) {
-  return (vocab + cluster - 1) / cluster * element_size;
+  return ((vocab + cluster - 1) / cluster * element_size + 15) / 16 * 16;
+}
+
+int64_t row_shared_bytes(const DeviceFacts& facts, int64_t part) {
+  return part + aside_bytes(row_threads(facts, part));
 }
 
 // The smallest cluster whose blocks leave room for a second one on their multiprocessor, so that one row is
@@ -29,7 +35,7 @@ int cluster_size(const DeviceFacts& facts, int64_t vocab, int64_t element_size) 
   for (int blocks_at_once = 2; blocks_at_once > 0; --blocks_at_once) {
     const int64_t room = facts.shared_per_block / blocks_at_once - kReservedShared;
     for (int cluster = 1; cluster <= largest; cluster *= 2) {
-      if (part_bytes(vocab, element_size, cluster) <= room) return cluster;
+      if (row_shared_bytes(facts, part_bytes(vocab, element_size, cluster)) <= room) return cluster;
     }
   }
   return 0;
@@ -37,7 +43,8 @@ int cluster_size(const DeviceFacts& facts, int64_t vocab, int64_t element_size) 
 
 // `cluster`, or 0 where its blocks cannot hold the row.
 int fitting(const DeviceFacts& facts, int64_t vocab, int64_t element_size, int cluster) {
-  return part_bytes(vocab, element_size, cluster) <= facts.shared_per_block - kReservedShared ? cluster : 0;
+  const int64_t bytes = row_shared_bytes(facts, part_bytes(vocab, element_size, cluster));
+  return bytes <= facts.shared_per_block - kReservedShared ? cluster : 0;
 }
 
 }  // namespace
@@ -47,13 +54,18 @@ LaunchShape several_sweeps_shape(const DeviceFacts& facts, int64_t rows, int64_t
   const int cluster = facts.forced_cluster < 0   ? 0
                       : facts.forced_cluster > 0 ? fitting(facts, vocab, element_size, facts.forced_cluster)
                                                  : cluster_size(facts, vocab, element_size);
-  if (cluster == 0) return one_sweep_shape(facts, rows, vocab, element_size);
+  if (cluster == 0) {
+    LaunchShape streamed = one_sweep_shape(facts, rows, vocab, element_size);
+    streamed.shared_bytes = static_cast<size_t>(aside_bytes(streamed.threads));
+    return streamed;
+  }
   const int64_t bytes = part_bytes(vocab, element_size, cluster);
   LaunchShape shape{};
   shape.blocks = rows * cluster;
   shape.threads = row_threads(facts, bytes);
   shape.cluster = cluster;
-  shape.shared_bytes = static_cast<size_t>((bytes + 15) / 16 * 16);
+  shape.shared_bytes = static_cast<size_t>(row_shared_bytes(facts, bytes));
+  shape.holds_row = true;
   return shape;
 }
 

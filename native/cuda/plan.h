@@ -6,13 +6,14 @@
 
 namespace lpreg::cuda {
 
-constexpr int kRowThreads = 512;    // at most, of a kernel over whole rows
+constexpr int kRowThreads =
+    384;  // at most, of a kernel over whole rows: two such blocks may have 80 registers per thread
 constexpr int kBatchThreads = 512;  // of a kernel over the whole batch, one block
 constexpr int kSummaryThreads = 256;
 constexpr int kMaxCluster = 8;
 
-// A kernel that sweeps each row several times. Where shared_bytes is not 0, shared memory holds the row (its
-// part of a cluster's): the logits are read once. Otherwise the later sweeps read memory again.
+// A kernel that sweeps each row several times. Where holds_row is true, shared memory holds the row (its part
+// of a cluster's): the logits are read once. Otherwise later sweeps read memory again.
 LaunchShape several_sweeps_shape(const DeviceFacts& facts, int64_t rows, int64_t vocab, int64_t element_size);
 
 // A kernel that sweeps each row once.

@@ -12,8 +12,10 @@
 // Before a loop whose count is known: arrays that it indexes stay in registers.
 #if defined(LPREG_EMULATION)
 #define LPREG_UNROLL
+#define LPREG_NO_UNROLL
 #else
 #define LPREG_UNROLL _Pragma("unroll")
+#define LPREG_NO_UNROLL _Pragma("unroll 1")
 #endif
 
 #if defined(LPREG_EMULATION)
@@ -34,8 +36,7 @@
   extern __shared__ __align__(16) unsigned char dynamic_shared[]; \
   T* name = reinterpret_cast<T*>(dynamic_shared)
 
-// Defined around the bodies of kernels that use clusters; below 9.0 such a kernel is empty and never
-// launched.
+// Below 9.0 every cluster is one block, and the code for several folds away.
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 #define LPREG_HAS_CLUSTERS 1
 #else
@@ -75,6 +76,17 @@ __device__ __forceinline__ float fast_exp2(float x) {
   return y;
 }
 
+// The larger one; NaN if one of them is.
+__device__ __forceinline__ float maximum_or_nan(float a, float b) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+  return a > b || a != a ? a : b;
+#else
+  float larger;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(larger) : "f"(a), "f"(b));
+  return larger;
+#endif
+}
+
 // The value of the lane whose number differs by `lanes`; all 32 lanes take part. T has 4 or 8 bytes.
 template <class T>
 __device__ __forceinline__ T shuffle_xor(T value, int lanes) {
@@ -104,6 +116,14 @@ __device__ __forceinline__ void cluster_sync() { cooperative_groups::this_cluste
 template <class T>
 __device__ __forceinline__ T* cluster_peer(T* shared, uint32_t rank) {
   return cooperative_groups::this_cluster().map_shared_rank(shared, rank);
+}
+#else
+__device__ __forceinline__ constexpr uint32_t cluster_size() { return 1; }
+__device__ __forceinline__ constexpr uint32_t cluster_rank() { return 0; }
+__device__ __forceinline__ void cluster_sync() {}
+template <class T>
+__device__ __forceinline__ T* cluster_peer(T* shared, uint32_t) {
+  return shared;
 }
 #endif
 

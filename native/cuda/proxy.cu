@@ -18,10 +18,9 @@ struct CurrentRow {
 };
 
 // KL of the uniform proxy: -log V - mean log p; infinite when a token has no probability.
-template <bool kSoftcap>
 __device__ double kl_of_uniform(const RowPass& pass, const CurrentRow& current,
                                 const lpreg_row_state& state) {
-  const Distance<kSoftcap> distance(state.max, pass);
+  const Distance distance(state.max, pass);
   Sums<2> sums = Sums<2>::none();
   for (int64_t v = threadIdx.x; v < pass.batch.vocab; v += blockDim.x) {
     const float d = distance.at(current.at(v));
@@ -34,13 +33,12 @@ __device__ double kl_of_uniform(const RowPass& pass, const CurrentRow& current,
 }
 
 // Sum over the old row's kept set of q (log q - log p).
-template <bool kSoftcap>
 __device__ double kl_of_old(const RowPass& pass, const CurrentRow& current, int64_t row,
                             const lpreg_row_state& state, const lpreg_row_state& proxy) {
   const lpreg_matrix& matrix = pass.batch.old_logits;
   const void* old = element_address(matrix, core::row_offset(pass.batch, matrix, row));
-  const Distance<kSoftcap> current_distance(state.max, pass);
-  const Distance<kSoftcap> old_distance(proxy.max, pass);
+  const Distance current_distance(state.max, pass);
+  const Distance old_distance(proxy.max, pass);
   Sums<2> sums = Sums<2>::none();  // lost tokens, e_old (d_old - d_current)
   for (int64_t v = threadIdx.x; v < pass.batch.vocab; v += blockDim.x) {
     const float old_d = old_distance.at(load_any(old, matrix.dtype, v));
@@ -50,7 +48,7 @@ __device__ double kl_of_old(const RowPass& pass, const CurrentRow& current, int6
       sums.v[0] += 1;
       continue;
     }
-    const float e = precise_exp(at_least(old_d, pass.scale.lowest), pass.scale);
+    const float e = fast_exp(old_d, pass.scale);
     sums.v[1] += static_cast<double>(e * (old_d - current_d));
   }
   sums = block_reduce(sums);
@@ -111,7 +109,6 @@ __device__ void join_snapshot(const ProxyArguments& a, int64_t row, const EntryR
 
 }  // namespace
 
-template <bool kSoftcap>
 __global__ void __launch_bounds__(kRowThreads, 1)
     join_proxy_kernel(const __grid_constant__ ProxyArguments a) {
   SHARED_ARRAY(lpreg_row_state, state, 1);
@@ -138,9 +135,9 @@ __global__ void __launch_bounds__(kRowThreads, 1)
     const CurrentRow current{element_address(matrix, core::row_offset(pass.batch, matrix, row)),
                              matrix.dtype};
     if (state[0].flags & LPREG_ROW_UNIFORM) {
-      kl = kl_of_uniform<kSoftcap>(pass, current, state[0]);
+      kl = kl_of_uniform(pass, current, state[0]);
     } else {
-      kl = from_old ? kl_of_old<kSoftcap>(pass, current, row, state[0], a.proxy_states[row])
+      kl = from_old ? kl_of_old(pass, current, row, state[0], a.proxy_states[row])
                     : kl_of_snapshot(a, current, range, state[0]);
     }
   }
@@ -151,8 +148,7 @@ __global__ void __launch_bounds__(kRowThreads, 1)
 
 int launch_join_proxy(const DeviceFacts& facts, const ProxyArguments& arguments, void* stream) {
   const lpreg_batch& batch = arguments.pass.batch;
-  const auto kernel = arguments.pass.row.softcap == 0 ? join_proxy_kernel<false> : join_proxy_kernel<true>;
-  return launch(kernel, one_sweep_shape(facts, batch.rows, batch.vocab, 4), stream, arguments);
+  return launch(join_proxy_kernel, one_sweep_shape(facts, batch.rows, batch.vocab, 4), stream, arguments);
 }
 
 }  // namespace lpreg::cuda

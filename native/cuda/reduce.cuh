@@ -1,5 +1,5 @@
 // Sums and maxima over the threads of a team: one block, or the blocks of a cluster. The order is fixed by
-// the team's shape: lanes as a butterfly, then warps as a butterfly, then blocks by rank. All threads get the
+// the team's shape: lanes as a butterfly, then warps by number, then blocks by rank. All threads get the
 // result, and all must take part. May be called in a loop.
 #pragma once
 
@@ -41,9 +41,10 @@ struct Maximum {
   __device__ __forceinline__ Maximum from_lane(int lanes) const { return {shuffle_xor(v, lanes)}; }
 };
 
+// Loops are not unrolled: these run a few times per row, and their code would be most of a kernel's.
 template <class V>
 __device__ __forceinline__ V warp_reduce(V value) {
-  LPREG_UNROLL
+  LPREG_NO_UNROLL
   for (int lanes = 16; lanes > 0; lanes /= 2) value.join(value.from_lane(lanes));
   return value;
 }
@@ -51,55 +52,42 @@ __device__ __forceinline__ V warp_reduce(V value) {
 template <class V>
 __device__ V block_reduce(V value) {
   SHARED_ARRAY(V, of_warp, kMaxWarps);
-  SHARED_ARRAY(V, of_block, 1);
   value = warp_reduce(value);
   if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = value;
-  __syncthreads();  // between the warps' writes and the first warp's reads
-  if (threadIdx.x < 32) {
-    value = warp_reduce(threadIdx.x < blockDim.x / 32 ? of_warp[threadIdx.x] : V::none());
-    if (threadIdx.x == 0) of_block[0] = value;
+  __syncthreads();  // between the warps' writes and the first thread's reads
+  if (threadIdx.x == 0) {
+    const int warps = static_cast<int>(blockDim.x / 32);
+    LPREG_NO_UNROLL
+    for (int warp = 1; warp < warps; ++warp) value.join(of_warp[warp]);
+    of_warp[0] = value;
   }
-  // Between the first warp's write and everyone's read; the next call writes of_block after its own first
-  // barrier.
-  __syncthreads();
-  return of_block[0];
+  __syncthreads();  // between the first thread's write and everyone's reads
+  value = of_warp[0];
+  __syncthreads();  // between these reads and the next call's writes
+  return value;
 }
 
-// A row belongs to one block.
-struct BlockTeam {
-  static constexpr bool kCluster = false;
-  __device__ __forceinline__ static uint32_t size() { return 1; }
-  __device__ __forceinline__ static uint32_t rank() { return 0; }
-  __device__ __forceinline__ static void sync() { __syncthreads(); }
-  template <class V>
-  __device__ __forceinline__ static V reduce(const V& value) {
-    return block_reduce(value);
-  }
-};
+// The blocks that share a row: those of a cluster, or one block alone.
+__device__ __forceinline__ void team_sync() {
+  if (cluster_size() == 1) return __syncthreads();
+  cluster_sync();
+}
 
-#if LPREG_HAS_CLUSTERS
-// A row belongs to the blocks of a cluster.
-struct ClusterTeam {
-  static constexpr bool kCluster = true;
-  __device__ __forceinline__ static uint32_t size() { return cluster_size(); }
-  __device__ __forceinline__ static uint32_t rank() { return cluster_rank(); }
-  __device__ __forceinline__ static void sync() { cluster_sync(); }
-  template <class V>
-  __device__ static V reduce(V value) {
-    SHARED_ARRAY(V, own, 1);
-    SHARED_ARRAY(V, joined, 1);
-    value = block_reduce(value);
-    if (threadIdx.x == 0) own[0] = value;
-    cluster_sync();  // between the blocks' writes and their peers' reads
-    if (threadIdx.x == 0) {
-      value = *cluster_peer(&own[0], 0);
-      for (uint32_t peer = 1; peer < cluster_size(); ++peer) value.join(*cluster_peer(&own[0], peer));
-      joined[0] = value;
-    }
-    cluster_sync();  // between these reads and a peer's next write or its exit, and before all read `joined`
-    return joined[0];
+template <class V>
+__device__ V team_reduce(V value) {
+  value = block_reduce(value);
+  if (cluster_size() == 1) return value;
+  SHARED_ARRAY(V, own, 1);
+  SHARED_ARRAY(V, joined, 1);
+  if (threadIdx.x == 0) own[0] = value;
+  cluster_sync();  // between the blocks' writes and their peers' reads
+  if (threadIdx.x == 0) {
+    value = *cluster_peer(&own[0], 0);
+    for (uint32_t peer = 1; peer < cluster_size(); ++peer) value.join(*cluster_peer(&own[0], peer));
+    joined[0] = value;
   }
-};
-#endif
+  cluster_sync();  // between these reads and a peer's next write or its exit, and before all read `joined`
+  return joined[0];
+}
 
 }  // namespace lpreg::cuda

@@ -8,52 +8,14 @@
 
 namespace lpreg::cuda {
 
-// Copies a slice to the start of a shared buffer, and takes its maximum on the way.
-template <class T>
-struct StageAndMaximum {
-  T* copy;
-  bool aligned;  // a pack of the slice is one of the buffer
-  MaximumOf maximum;
-
-  template <int W>
-  __device__ __forceinline__ void step(const float (&z)[W], int offset, int count) {
-    maximum.step(z, offset, count);
-    T elements[W];
-    LPREG_UNROLL
-    for (int i = 0; i < W; ++i) elements[i] = narrow<T>(z[i]);  // exact: z came from T
-    if (aligned && count == W) {
-      Pack16 pack;
-      memcpy(&pack, elements, 16);
-      store16_shared(copy + offset, pack);
-      return;
-    }
-    LPREG_UNROLL
-    for (int i = 0; i < W; ++i) {
-      if (i < count) copy[offset + i] = elements[i];
-    }
-  }
-  __device__ __forceinline__ void flush() {}
-};
-
 // The stretch of a row that this block of the team works on.
-template <class Team, class T>
+template <class T>
 __device__ __forceinline__ Slice<T> slice_of(const T* row, int vocab) {
   const auto begin = [vocab](uint32_t rank) {
-    return static_cast<int>(static_cast<int64_t>(vocab) * rank / Team::size());
+    return static_cast<int>(static_cast<int64_t>(vocab) * rank / cluster_size());
   };
-  const int first = begin(Team::rank());
-  return {row + first, first, begin(Team::rank() + 1) - first};
-}
-
-template <class Team, class T>
-__device__ __forceinline__ float load_row(bool staged, Slice<T>* slice) {
-  if (!staged) return row_maximum<Team>(*slice);
-  DYN_SHARED(T, buffer);
-  StageAndMaximum<T> body{buffer, reinterpret_cast<uintptr_t>(slice->data) % 16 == 0, {}};
-  sweep_aligned(*slice, slice->data, body);
-  slice->data = buffer;
-  // The reduction's barriers also lie between these writes and the next sweep's reads by other threads.
-  return Team::reduce(body.maximum.max).v + 0.0f;
+  const int first = begin(cluster_rank());
+  return {row + first, first, begin(cluster_rank() + 1) - first};
 }
 
 // The sampled token's column, -1 where there is none or another shard has it. One out of range was found
@@ -62,6 +24,12 @@ __device__ __forceinline__ int64_t action_or_none(const RowPass& pass, int64_t r
   if (pass.batch.actions == nullptr) return -1;
   const int64_t action = core::action_of(pass.batch, row) - pass.vocab_start;
   return action >= 0 && action < pass.batch.vocab ? action : -1;
+}
+
+__device__ __forceinline__ GradientSlice gradient_slice(const RowPass& pass, const lpreg_matrix& gradient,
+                                                        int64_t row, int first) {
+  const int64_t offset = core::row_offset(pass.batch, gradient, row) + first;
+  return {const_cast<void*>(element_address(gradient, offset)), gradient.dtype};
 }
 
 template <class T>
@@ -73,16 +41,16 @@ __device__ __forceinline__ void report(const RowPass& pass, Check check, int64_t
   atomic_min(&pass.status->first, finding(check, index));
 }
 
-// Statistics of a row, its logits left in `slice`, the action's logit in `action_logit`.
-template <class Team, bool kSoftcap, class T>
-__device__ void read_row(const RowPass& pass, bool staged, int64_t row, Slice<T>* slice, float* action_logit,
-                         lpreg_row_state* state) {
+// State of a row in shared memory; returns the action's logit, -inf without an action. Out of line, as is the
+// gradient's sweep, so that neither costs the other any registers.
+template <class T>
+__device__ __forceinline__ float read_row(const RowPass& pass, bool holds_row, int64_t row,
+                                          lpreg_row_state* state) {
   const T* data = row_of<T>(pass, row);
   const int64_t action = action_or_none(pass, row);
-  *action_logit = action < 0 ? kMinusInfinity : widen(load_element(data + action));
-  *slice = slice_of<Team>(data, static_cast<int>(pass.batch.vocab));
-  const float max = load_row<Team>(staged, slice);
-  row_state<Team, kSoftcap>(*slice, pass, max, action >= 0, *action_logit, state);
+  const float action_logit = action < 0 ? kMinusInfinity : widen(load_element(data + action));
+  const Slice<T> slice = slice_of(data, static_cast<int>(pass.batch.vocab));
+  row_state(pass, row_memory<T>(holds_row), slice, action >= 0, action_logit, state);
   if (threadIdx.x == 0) {
     if (pass.of_current_policy && state->log_prob == -core::kInfinity) *state = core::non_finite_state();
     const bool stored = pass.row.proxy == LPREG_PROXY_STORED && pass.batch.proxy_log_probs != nullptr;
@@ -90,23 +58,22 @@ __device__ void read_row(const RowPass& pass, bool staged, int64_t row, Slice<T>
       state->proxy_log_prob = pass.batch.proxy_log_probs[row];
   }
   __syncthreads();  // between thread 0's state and everyone's reads
+  return action_logit;
 }
 
 // ------------------------------------------------------------------------------------------------ kernels
 
-template <class Team, bool kSoftcap, class T>
-__device__ void states_body(const StatesArguments& arguments) {
+template <class T>
+__device__ __forceinline__ void states_body(const StatesArguments& arguments) {
   SHARED_ARRAY(lpreg_row_state, state, 1);
   const RowPass& pass = arguments.pass;
-  const int64_t row = blockIdx.x / Team::size();
-  const bool writes = threadIdx.x == 0 && Team::rank() == 0;
+  const int64_t row = blockIdx.x / cluster_size();
+  const bool writes = threadIdx.x == 0 && cluster_rank() == 0;
   if (!core::is_valid_row(pass.batch, row)) {
     if (writes) arguments.states[row] = core::masked_state();
     return;
   }
-  Slice<T> slice;
-  float action_logit;
-  read_row<Team, kSoftcap>(pass, arguments.staged, row, &slice, &action_logit, state);
+  read_row<T>(pass, arguments.holds_row, row, state);
   if (!writes) return;
   arguments.states[row] = state[0];
   if (arguments.report_non_finite && core::has_non_finite_logits(state[0])) {
@@ -142,31 +109,31 @@ __device__ __noinline__ inline bool decide_row(const FusedArguments& arguments, 
   return false;
 }
 
-template <class Team, class T>
-__device__ void fused_body(const FusedArguments& arguments) {
+template <class T>
+__device__ __forceinline__ void fused_body(const FusedArguments& arguments) {
   SHARED_ARRAY(lpreg_row_state, state, 1);
   SHARED_ARRAY(GradientRow, gradient, 1);
   SHARED_ARRAY(uint32_t, deferred, 1);
   const RowPass& pass = arguments.pass;
-  const int64_t row = blockIdx.x / Team::size();
-  Slice<T> slice = slice_of<Team>(row_of<T>(pass, row), static_cast<int>(pass.batch.vocab));
-  T* out = static_cast<T*>(arguments.gradient.data) + core::row_offset(pass.batch, arguments.gradient, row) +
-           slice.first;
+  const int64_t row = blockIdx.x / cluster_size();
   float action_logit = kMinusInfinity;
   if (core::is_valid_row(pass.batch, row)) {
-    read_row<Team, false>(pass, arguments.staged, row, &slice, &action_logit, state);
+    action_logit = read_row<T>(pass, arguments.holds_row, row, state);
   } else {
     if (threadIdx.x == 0) state[0] = core::masked_state();
     __syncthreads();  // between thread 0's state and everyone's reads
   }
   if (threadIdx.x == 0) {
-    deferred[0] = decide_row(arguments, Team::rank() == 0, row, state[0], action_logit, gradient);
+    deferred[0] = decide_row(arguments, cluster_rank() == 0, row, state[0], action_logit, gradient);
   }
   // Between thread 0's decision and everyone's reads. In place, also between every block's read of the row
   // (the action's logit too) and the first write to it.
-  Team::sync();
+  team_sync();
   if (deferred[0] != 0) return;
-  write_gradient<false, false>(slice, pass, gradient[0], nullptr, out);
+  Slice<T> slice = slice_of(row_of<T>(pass, row), static_cast<int>(pass.batch.vocab));
+  if (arguments.holds_row) slice.data = row_memory<T>(true).row;
+  write_gradient(slice, pass, gradient[0], nullptr,
+                 gradient_slice(pass, arguments.gradient, row, slice.first));
 }
 
 // The proxy that a regularised row is pulled to.
@@ -186,8 +153,8 @@ __device__ inline OldProxy old_proxy(const GradientArguments& arguments, int64_t
   return old;
 }
 
-template <bool kSoftcap, class T, class Out>
-__device__ void gradient_body(const GradientArguments& arguments) {
+template <class T>
+__device__ __forceinline__ void gradient_body(const GradientArguments& arguments) {
   SHARED_ARRAY(GradientRow, gradient, 1);
   SHARED_ARRAY(OldProxy, old, 1);
   const RowPass& pass = arguments.pass;
@@ -196,8 +163,7 @@ __device__ void gradient_body(const GradientArguments& arguments) {
   if (pass.status->first != kNothingFound) return;
   if (arguments.only != nullptr && arguments.only[row] == 0) return;
   const T* data = row_of<T>(pass, row);
-  Out* out =
-      static_cast<Out*>(arguments.gradient.data) + core::row_offset(pass.batch, arguments.gradient, row);
+  const GradientSlice out = gradient_slice(pass, arguments.gradient, row, 0);
   if (threadIdx.x == 0) {
     if (row == 0) pass.status->written = 1;
     gradient[0].kind = GradientRow::kZero;
@@ -216,74 +182,31 @@ __device__ void gradient_body(const GradientArguments& arguments) {
   }
   __syncthreads();  // between thread 0's row, its read of the action's logit, and everyone's reads and writes
   const Slice<T> slice{data, 0, static_cast<int>(pass.batch.vocab)};
-  write_gradient<kSoftcap, true>(slice, pass, gradient[0], old, out);
+  write_gradient(slice, pass, gradient[0], old, out);
 }
 
-// At least two blocks per multiprocessor where the registers allow it without spills.
-template <class T, bool kSoftcap>
-__global__ void __launch_bounds__(kRowThreads, kSoftcap ? 1 : 2)
+// Blocks per multiprocessor that the compiler leaves registers for. From 10.0 on the kernels need a few more
+// than two blocks have.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+constexpr int kRowBlocks = 1;
+#else
+constexpr int kRowBlocks = 2;
+#endif
+
+template <class T>
+__global__ void __launch_bounds__(kRowThreads, kRowBlocks)
     states_kernel(const __grid_constant__ StatesArguments arguments) {
-  states_body<BlockTeam, kSoftcap, T>(arguments);
-}
-template <class T, bool kSoftcap>
-__global__ void __launch_bounds__(kRowThreads, kSoftcap ? 1 : 2)
-    states_cluster_kernel(const __grid_constant__ StatesArguments arguments) {
-#if LPREG_HAS_CLUSTERS
-  states_body<ClusterTeam, kSoftcap, T>(arguments);
-#endif
+  states_body<T>(arguments);
 }
 template <class T>
-__global__ void __launch_bounds__(kRowThreads, 1)
+__global__ void __launch_bounds__(kRowThreads, kRowBlocks)
     fused_kernel(const __grid_constant__ FusedArguments arguments) {
-  fused_body<BlockTeam, T>(arguments);
+  fused_body<T>(arguments);
 }
 template <class T>
-__global__ void __launch_bounds__(kRowThreads, 1)
-    fused_cluster_kernel(const __grid_constant__ FusedArguments arguments) {
-#if LPREG_HAS_CLUSTERS
-  fused_body<ClusterTeam, T>(arguments);
-#endif
-}
-template <class T, class Out, bool kSoftcap>
-__global__ void __launch_bounds__(kRowThreads, kSoftcap ? 1 : 2)
+__global__ void __launch_bounds__(kRowThreads, kRowBlocks)
     gradient_kernel(const __grid_constant__ GradientArguments arguments) {
-  gradient_body<kSoftcap, T, Out>(arguments);
-}
-
-// ----------------------------------------------------------------------------------------------- launchers
-
-template <class T>
-int launch_states_of(const LaunchShape& shape, const StatesArguments& arguments, void* stream) {
-  const bool clusters = shape.cluster > 1;
-  if (arguments.pass.row.softcap != 0) {
-    return launch(clusters ? states_cluster_kernel<T, true> : states_kernel<T, true>, shape, stream,
-                  arguments);
-  }
-  return launch(clusters ? states_cluster_kernel<T, false> : states_kernel<T, false>, shape, stream,
-                arguments);
-}
-
-template <class T>
-int launch_fused_of(const LaunchShape& shape, const FusedArguments& arguments, void* stream) {
-  return launch(shape.cluster > 1 ? fused_cluster_kernel<T> : fused_kernel<T>, shape, stream, arguments);
-}
-
-template <class T, class Out>
-int launch_gradient_to(const LaunchShape& shape, const GradientArguments& arguments, void* stream) {
-  const bool capped = arguments.pass.row.softcap != 0;
-  return launch(capped ? gradient_kernel<T, Out, true> : gradient_kernel<T, Out, false>, shape, stream,
-                arguments);
-}
-template <class T>
-int launch_gradient_of(const LaunchShape& shape, const GradientArguments& arguments, void* stream) {
-  switch (arguments.gradient.dtype) {
-    case LPREG_FLOAT16:
-      return launch_gradient_to<T, Float16>(shape, arguments, stream);
-    case LPREG_BFLOAT16:
-      return launch_gradient_to<T, BFloat16>(shape, arguments, stream);
-    default:
-      return launch_gradient_to<T, float>(shape, arguments, stream);
-  }
+  gradient_body<T>(arguments);
 }
 
 }  // namespace lpreg::cuda

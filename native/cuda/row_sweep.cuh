@@ -16,80 +16,77 @@ struct Slice {
   int count;
 };
 
-// Independent 16-byte loads in flight per thread: 16 elements between two flushes, whatever their size.
+// Elements that a thread holds at once, whatever their size: kUnroll loads of 16 bytes in flight.
+constexpr int kHeld = 16;
 template <class T>
-constexpr int kUnroll = 16 / kPack<T>;
+constexpr int kUnroll = kHeld / kPack<T>;
 
-// 16 bytes of elements from anywhere; `aligned` says that `p` lies on a 16-byte boundary.
+// What a thread holds: pack u begins at element first + u * stride of the slice, which may lie before its
+// start or beyond its end. Missing elements are -inf.
+template <class T, int U = kUnroll<T>>
+struct Chunk {
+  static constexpr int kElements = U * kPack<T>;
+  Pack16 packs[U];
+  int first, stride;
+
+  __device__ __forceinline__ void values(float (&z)[kElements]) const {
+    LPREG_UNROLL
+    for (int u = 0; u < U; ++u) {
+      float of_pack[kPack<T>];
+      unpack<T>(packs[u], of_pack);
+      LPREG_UNROLL
+      for (int i = 0; i < kPack<T>; ++i) z[u * kPack<T> + i] = of_pack[i];
+    }
+  }
+};
+
+// The pack at element `begin` of the slice; `aligned` says that whole packs lie on 16-byte boundaries.
 template <class T>
-__device__ __forceinline__ Pack16 load_pack(const T* p, bool aligned) {
-  if (aligned) return load16(p);
+__device__ __forceinline__ Pack16 load_pack(const Slice<T>& slice, int begin, bool aligned) {
+  if (aligned && begin >= 0 && begin + kPack<T> <= slice.count) return load16(slice.data + begin);
   T elements[kPack<T>];
   LPREG_UNROLL
-  for (int i = 0; i < kPack<T>; ++i) elements[i] = load_element(p + i);
+  for (int i = 0; i < kPack<T>; ++i) {
+    const bool inside = begin + i >= 0 && begin + i < slice.count;
+    elements[i] = inside ? load_element(slice.data + begin + i) : narrow<T>(kMinusInfinity);
+  }
   Pack16 pack;
   memcpy(&pack, elements, 16);
   return pack;
 }
 
-// Calls body.step(values, offset, count) for packs of the slice, the first one after `head` elements (fewer
-// than a pack), which form a ragged pack of their own. Missing elements of a ragged pack are -inf, and
-// `count` says how many there are. body.flush() follows at most 16 elements, so that float32 sums stay short.
+// Calls body.step(chunk) equally often in every thread, so that the body may use barriers. The packs begin
+// `head` elements after the slice's start, less than a pack, and what lies before forms a pack of its own.
 // Which thread gets which element depends on `head` and on nothing else.
-template <class T, class Body>
+template <int U, class T, class Body>
 __device__ __forceinline__ void sweep(const Slice<T>& slice, int head, Body& body) {
   constexpr int W = kPack<T>;
-  constexpr int U = kUnroll<T>;
-  const int packs = (slice.count - head) / W;
-  const int threads = static_cast<int>(blockDim.x);
-  const T* middle = slice.data + head;
-  const bool aligned = reinterpret_cast<uintptr_t>(middle) % 16 == 0;
-  for (int k = static_cast<int>(threadIdx.x); k < packs; k += U * threads) {
-    Pack16 raw[U];
+  const int shift = head == 0 ? 0 : head - W;
+  const int stride = static_cast<int>(blockDim.x) * W;
+  const bool aligned = reinterpret_cast<uintptr_t>(slice.data + shift) % 16 == 0;
+  int first = shift + static_cast<int>(threadIdx.x) * W;
+  for (int begin = shift; begin < slice.count; begin += U * stride) {
+    Chunk<T, U> chunk;
+    chunk.first = first;
+    chunk.stride = stride;
     LPREG_UNROLL
-    for (int u = 0; u < U; ++u) {
-      if (k + u * threads < packs)
-        raw[u] = load_pack(middle + static_cast<int64_t>(k + u * threads) * W, aligned);
-    }
-    LPREG_UNROLL
-    for (int u = 0; u < U; ++u) {
-      if (k + u * threads < packs) {
-        float values[W];
-        unpack<T>(raw[u], values);
-        body.step(values, head + (k + u * threads) * W, W);
-      }
-    }
-    body.flush();
-  }
-  // The ends go to the first and the last thread.
-  const int tail_begin = head + packs * W;
-  const bool first = threadIdx.x == 0;
-  const bool last = static_cast<int>(threadIdx.x) == threads - 1;
-  for (int end = 0; end < 2; ++end) {
-    const int begin = end == 0 ? 0 : tail_begin;
-    const int count = end == 0 ? head : slice.count - tail_begin;
-    if (count == 0 || !(end == 0 ? first : last)) continue;
-    float values[W];
-    LPREG_UNROLL
-    for (int i = 0; i < W; ++i) {
-      values[i] = i < count ? widen(load_element(slice.data + begin + i)) : kMinusInfinity;
-    }
-    body.step(values, begin, count);
-    body.flush();
+    for (int u = 0; u < U; ++u) chunk.packs[u] = load_pack(slice, first + u * stride, aligned);
+    body.step(chunk);
+    first += U * stride;
   }
 }
 
 // For sums: the packs begin with the slice, so that a row's sums do not depend on where it lies in memory.
-template <class T, class Body>
+template <int U, class T, class Body>
 __device__ __forceinline__ void sweep_from_start(const Slice<T>& slice, Body& body) {
-  sweep(slice, 0, body);
+  sweep<U>(slice, 0, body);
 }
 
 // For everything that has no order: the packs lie on 16-byte boundaries of `anchor`, the slice's first
 // element in the memory that is to be accessed at full width.
 template <class T, class Anchor, class Body>
 __device__ __forceinline__ void sweep_aligned(const Slice<T>& slice, const Anchor* anchor, Body& body) {
-  sweep(slice, elements_before_boundary(anchor, slice.count) % kPack<T>, body);
+  sweep<kUnroll<T>>(slice, elements_before_boundary(anchor, slice.count) % kPack<T>, body);
 }
 
 }  // namespace lpreg::cuda

@@ -13,7 +13,7 @@ int launch_states(const DeviceFacts& facts, StatesArguments arguments, void* str
   const lpreg_batch& batch = arguments.pass.batch;
   const LaunchShape shape =
       several_sweeps_shape(facts, batch.rows, batch.vocab, element_size(batch.logits.dtype));
-  arguments.staged = shape.shared_bytes != 0;
+  arguments.holds_row = shape.holds_row;
   switch (batch.logits.dtype) {
     case LPREG_FLOAT16:
       return launch_states_float16(shape, arguments, stream);
@@ -28,7 +28,7 @@ int launch_fused(const DeviceFacts& facts, FusedArguments arguments, void* strea
   const lpreg_batch& batch = arguments.pass.batch;
   const LaunchShape shape =
       several_sweeps_shape(facts, batch.rows, batch.vocab, element_size(batch.logits.dtype));
-  arguments.staged = shape.shared_bytes != 0;
+  arguments.holds_row = shape.holds_row;
   switch (batch.logits.dtype) {
     case LPREG_FLOAT16:
       return launch_fused_float16(shape, arguments, stream);

@@ -12,7 +12,7 @@ struct StatesArguments {
   lpreg_row_state* states;
   Check check;  // what a row of non-finite logits is reported as
   bool report_non_finite;
-  bool staged;  // the launch has shared memory for the row; set by the launcher
+  bool holds_row;  // LaunchShape's; set by the launcher
 };
 
 struct FusedArguments {
@@ -24,10 +24,10 @@ struct FusedArguments {
   core::RowResult* results;
   lpreg_token_outputs outputs;
   lpreg_scalar grad_output;
-  lpreg_matrix gradient;  // of the logits' dtype
-  uint8_t* deferred;      // [rows]: left for later because a selection may reach it; NULL: no row is
+  lpreg_matrix gradient;
+  uint8_t* deferred;  // [rows]: left for later because a selection may reach it; NULL: no row is
   bool report_non_finite;
-  bool staged;
+  bool holds_row;
 };
 
 struct GradientArguments {

@@ -5,13 +5,13 @@
 namespace lpreg::cuda {
 
 int launch_states_bfloat16(const LaunchShape& shape, const StatesArguments& arguments, void* stream) {
-  return launch_states_of<BFloat16>(shape, arguments, stream);
+  return launch(states_kernel<BFloat16>, shape, stream, arguments);
 }
 int launch_fused_bfloat16(const LaunchShape& shape, const FusedArguments& arguments, void* stream) {
-  return launch_fused_of<BFloat16>(shape, arguments, stream);
+  return launch(fused_kernel<BFloat16>, shape, stream, arguments);
 }
 int launch_gradient_bfloat16(const LaunchShape& shape, const GradientArguments& arguments, void* stream) {
-  return launch_gradient_of<BFloat16>(shape, arguments, stream);
+  return launch(gradient_kernel<BFloat16>, shape, stream, arguments);
 }
 
 }  // namespace lpreg::cuda

@@ -5,13 +5,13 @@
 namespace lpreg::cuda {
 
 int launch_states_float16(const LaunchShape& shape, const StatesArguments& arguments, void* stream) {
-  return launch_states_of<Float16>(shape, arguments, stream);
+  return launch(states_kernel<Float16>, shape, stream, arguments);
 }
 int launch_fused_float16(const LaunchShape& shape, const FusedArguments& arguments, void* stream) {
-  return launch_fused_of<Float16>(shape, arguments, stream);
+  return launch(fused_kernel<Float16>, shape, stream, arguments);
 }
 int launch_gradient_float16(const LaunchShape& shape, const GradientArguments& arguments, void* stream) {
-  return launch_gradient_of<Float16>(shape, arguments, stream);
+  return launch(gradient_kernel<Float16>, shape, stream, arguments);
 }
 
 }  // namespace lpreg::cuda

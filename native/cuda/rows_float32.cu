@@ -5,13 +5,13 @@
 namespace lpreg::cuda {
 
 int launch_states_float32(const LaunchShape& shape, const StatesArguments& arguments, void* stream) {
-  return launch_states_of<float>(shape, arguments, stream);
+  return launch(states_kernel<float>, shape, stream, arguments);
 }
 int launch_fused_float32(const LaunchShape& shape, const FusedArguments& arguments, void* stream) {
-  return launch_fused_of<float>(shape, arguments, stream);
+  return launch(fused_kernel<float>, shape, stream, arguments);
 }
 int launch_gradient_float32(const LaunchShape& shape, const GradientArguments& arguments, void* stream) {
-  return launch_gradient_of<float>(shape, arguments, stream);
+  return launch(gradient_kernel<float>, shape, stream, arguments);
 }
 
 }  // namespace lpreg::cuda

@@ -36,8 +36,6 @@
       ::lpreg::emulation::static_shared(&name##_key, sizeof(T) * (n), alignof(T)))
 #define DYN_SHARED(T, name) T* name = static_cast<T*>(::lpreg::emulation::dynamic_shared())
 
-#define LPREG_HAS_CLUSTERS 1
-
 namespace lpreg::cuda {
 
 struct alignas(16) Pack16 {
@@ -73,6 +71,8 @@ inline float fast_exp2(float x) {
   const float y = exp2f(x);
   return y < 1.17549435e-38f ? 0.0f : y;
 }
+
+inline float maximum_or_nan(float a, float b) { return a > b || a != a ? a : b; }
 
 inline float widen_float16(uint16_t bits) { return core::float16_to_float(bits); }
 inline uint16_t narrow_float16(float value) { return core::float_to_float16(value); }

@@ -24,15 +24,26 @@ const DeviceFacts kHopper = device(90, 227 * 1024);
 const DeviceFacts kAmpere = device(80, 163 * 1024);
 const DeviceFacts kTuring = device(75, 64 * 1024);
 
+size_t aside_bytes(const LaunchShape& shape) {
+  return size_t{4} * lpreg::cuda::kAsidePerThread * static_cast<size_t>(shape.threads);
+}
+
 void test_row_that_fits_stays_in_one_block() {
   const LaunchShape shape = several_sweeps_shape(kTuring, 7, 1000, 4);
-  CHECK(shape.cluster == 1 && shape.blocks == 7 && shape.shared_bytes == 4000);
+  CHECK(shape.cluster == 1 && shape.blocks == 7 && shape.holds_row);
+  CHECK(shape.shared_bytes == 4000 + aside_bytes(shape));
+}
+
+void test_part_of_a_row_is_held_in_whole_packs() {
+  const LaunchShape shape = several_sweeps_shape(kTuring, 7, 1001, 2);
+  CHECK(shape.shared_bytes == 2016 + aside_bytes(shape));
 }
 
 void test_long_row_on_hopper_lies_in_a_cluster_that_leaves_room_for_a_second() {
   const LaunchShape shape = several_sweeps_shape(kHopper, 8192, kQwenVocab, 2);
   CHECK(shape.cluster == 4 && shape.blocks == 4 * 8192);
-  CHECK(shape.shared_bytes >= static_cast<size_t>(kQwenVocab) / 4 * 2);
+  CHECK(shape.holds_row &&
+        shape.shared_bytes >= static_cast<size_t>(kQwenVocab) / 4 * 2 + aside_bytes(shape));
   CHECK(2 * shape.shared_bytes < static_cast<size_t>(kHopper.shared_per_block));
 }
 
@@ -42,13 +53,14 @@ void test_longest_rows_on_hopper_take_the_largest_cluster() {
 
 void test_row_that_no_cluster_holds_is_streamed() {
   const LaunchShape shape = several_sweeps_shape(kHopper, 3, int64_t{1} << 22, 4);
-  CHECK(shape.cluster == 1 && shape.shared_bytes == 0 && shape.blocks == 3);
+  CHECK(shape.cluster == 1 && !shape.holds_row && shape.blocks == 3);
+  CHECK(shape.shared_bytes == aside_bytes(shape));
 }
 
 void test_long_row_without_clusters_is_streamed() {
   for (const DeviceFacts& facts : {kAmpere, kTuring}) {
     const LaunchShape shape = several_sweeps_shape(facts, 5, kQwenVocab, 2);
-    CHECK(shape.cluster == 1 && shape.shared_bytes == 0 && shape.blocks == 5);
+    CHECK(shape.cluster == 1 && !shape.holds_row && shape.blocks == 5);
   }
 }
 
@@ -75,6 +87,7 @@ void test_rows_beyond_32_bits_of_elements_keep_one_block_each() {
 
 int main() {
   test_row_that_fits_stays_in_one_block();
+  test_part_of_a_row_is_held_in_whole_packs();
   test_long_row_on_hopper_lies_in_a_cluster_that_leaves_room_for_a_second();
   test_longest_rows_on_hopper_take_the_largest_cluster();
   test_row_that_no_cluster_holds_is_streamed();

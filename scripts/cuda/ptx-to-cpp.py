@@ -258,6 +258,8 @@ class Function:
     def extreme(self, parts, operands):
         type_name, operation = parts[-1], parts[0]
         left, right = self.read(operands[1], type_name), self.read(operands[2], type_name)
+        if parts == ['max', 'NaN', 'f32']:
+            return self.write(operands[0], type_name, f'{left} > {right} || {left} != {left} ? {left} : {right}')
         if len(parts) > 2:
             raise Unknown('.'.join(parts))
         if is_float(type_name):

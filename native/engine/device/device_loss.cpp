@@ -51,12 +51,10 @@ void DeviceLossRun::from_arrays(const lpreg_token_outputs& tokens) {
 }
 
 bool DeviceLossRun::is_fusable(const lpreg_matrix& gradient) const {
-  // Another policy's rows and capped logits have no fused kernel.
+  // The fused kernel knows the current policy alone.
   const int32_t proxy = call_.options.row.proxy;
-  const bool one_row =
-      proxy != LPREG_PROXY_OLD && proxy != LPREG_PROXY_SNAPSHOT && call_.options.row.softcap == 0;
-  return one_row && gradient.dtype == batch_.logits.dtype &&
-         (core::is_row_local(call_.options, batch_) || core::is_split(call_.options)) &&
+  const bool one_row = proxy != LPREG_PROXY_OLD && proxy != LPREG_PROXY_SNAPSHOT;
+  return one_row && (core::is_row_local(call_.options, batch_) || core::is_split(call_.options)) &&
          may_write_early(call_, gradient);
 }
 
