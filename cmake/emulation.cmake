@@ -1,5 +1,7 @@
 # The CUDA back end on the host: the same .cu files compiled as C++ against native/emulation. Tests only.
 # LPREG_EMULATION_RACES makes TSan a race detector between emulated threads: it instruments the kernels and nothing else.
+# LPREG_EMULATION_UCONTEXT takes the portable fibers where there are faster ones.
+option(LPREG_EMULATION_UCONTEXT "Switch between emulated threads by ucontext" OFF)
 option(LPREG_EMULATION_RACES "Build the emulated kernels, and only them, with the thread sanitizer" OFF)
 
 file(GLOB emulation_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/emulation/*.cpp")
@@ -8,6 +10,9 @@ target_include_directories(lpreg_emulation PUBLIC
   "${PROJECT_SOURCE_DIR}/native" "${PROJECT_SOURCE_DIR}/native/include")
 target_compile_definitions(lpreg_emulation PUBLIC LPREG_EMULATION)
 target_link_libraries(lpreg_emulation PUBLIC lpreg_options)
+if(LPREG_EMULATION_UCONTEXT)
+  target_compile_definitions(lpreg_emulation PRIVATE LPREG_EMULATION_UCONTEXT)
+endif()
 
 # What compiles kernel code links this too.
 add_library(lpreg_emulated_kernel_options INTERFACE)

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "../device/device_array.h"
 #include "cuda/device_api.h"
 #include "emulation/config.h"
 #include "emulation/launch.h"
@@ -19,29 +20,7 @@ namespace {
 
 using Values = std::vector<float>;
 
-template <class T>
-class DeviceArray {
- public:
-  explicit DeviceArray(size_t count) : count_(count) { cuda::allocate(&memory_, count * sizeof(T)); }
-  explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
-    cuda::copy_to_device(memory_, values.data(), count_ * sizeof(T), nullptr);
-  }
-  ~DeviceArray() { cuda::release(memory_); }
-  DeviceArray(const DeviceArray&) = delete;
-  DeviceArray& operator=(const DeviceArray&) = delete;
-
-  T* data() const { return static_cast<T*>(memory_); }
-  std::vector<T> read(size_t first, size_t count) const {
-    std::vector<T> values(count);
-    cuda::copy_to_host(values.data(), data() + first, count * sizeof(T), nullptr);
-    return values;
-  }
-
- private:
-  size_t count_;
-  void* memory_ = nullptr;
-};
-
+using test::DeviceArray;
 constexpr int64_t kRows = 3, kWidth = 333;
 
 Values inputs() {
@@ -79,11 +58,12 @@ template <Plant P>
 Values run_copy_rows() {
   const int64_t stride = P == Plant::kOffset32 ? int64_t{3} << 30 : kWidth;
   const size_t count = static_cast<size_t>(stride * (kRows - 1) + kWidth);
-  const DeviceArray<uint16_t> from(count), to(count);
+  DeviceArray<uint16_t> from(count);
+  const DeviceArray<uint16_t> to(count);
   for (int64_t row = 0; row < kRows; ++row) {
     std::vector<uint16_t> values;
     for (int64_t i = 0; i < kWidth; ++i) values.push_back(static_cast<uint16_t>(row * kWidth + i));
-    cuda::copy_to_device(from.data() + row * stride, values.data(), values.size() * 2, nullptr);
+    from.write(static_cast<size_t>(row * stride), values);
   }
   cuda::launch(copy_rows<P>, {kRows, 32}, nullptr, from.data(), to.data(), kWidth, stride);
   Values copied;
