@@ -58,30 +58,42 @@ if(NOT LPREG_SANITIZE AND NOT LPREG_EMULATION_RACES)
   target_link_options(lpreg_emulated PRIVATE -Wl,--no-undefined)
 endif()
 
-include(cmake/planted-bugs.cmake)
-
-# Which schedules run when: quick ones with every ctest, all of them by scripts/cuda/check-emulation.
+# Every test here has the label `emulated`; those with `long` besides run in .ci/full only (scripts/cuda/check-emulation).
 set(strict strict=1,guard=1)
-function(add_emulated_golden_test name program max_vocab)
+add_custom_target(emulation_tests DEPENDS lpreg_eval_emulated lpreg_golden_emulated lpreg_parity_emulated)
+include(cmake/planted-bugs.cmake)
+add_dependencies(emulation_tests planted_test)
+function(add_emulated_test name labels)
+  add_test(NAME ${name} COMMAND ${run_emulated} ${ARGN})
+  set_tests_properties(${name} PROPERTIES LABELS "emulated;${labels}" TIMEOUT 600
+    ENVIRONMENT "LPREG_EMULATION=${strict};TSAN_OPTIONS=halt_on_error=1")
+endfunction()
+# Golden vectors up to a vocabulary under each schedule in turn, with the same bits in all that share a launch shape.
+function(add_emulated_golden_test name labels program max_vocab)
   set(schedules ${ARGN})
   list(TRANSFORM schedules PREPEND "${strict},")
   list(JOIN schedules ";--schedule;" schedules)
-  add_test(NAME golden.emulated.${name} COMMAND ${run_emulated} $<TARGET_FILE:${program}>
+  add_emulated_test(golden.emulated.${name} "${labels}" $<TARGET_FILE:${program}>
     --max-vocab ${max_vocab} --schedule ${schedules} "${PROJECT_SOURCE_DIR}/test/vectors")
-  set_tests_properties(golden.emulated.${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "TSAN_OPTIONS=halt_on_error=1")
 endfunction()
 
 if(LPREG_EMULATION_RACES)
   # The detector has slots for 256 threads: more of them at once and it misses races without a word. Starting that many
   # threads for it is slow, so one small vector stands for each path through the kernels.
   foreach(vector 07_ 20_ 27_ 46_)
-    add_test(NAME races.${vector} COMMAND ${run_emulated} $<TARGET_FILE:lpreg_golden_emulated> --filter ${vector}
+    add_emulated_test(races.${vector} "" $<TARGET_FILE:lpreg_golden_emulated> --filter ${vector}
       --schedule ${strict},threads=64 --schedule ${strict},threads=32,cluster=4,order=random
       "${PROJECT_SOURCE_DIR}/test/vectors")
-    set_tests_properties(races.${vector} PROPERTIES TIMEOUT 300 ENVIRONMENT "TSAN_OPTIONS=halt_on_error=1")
   endforeach()
   return()
 endif()
+if(LPREG_SANITIZE)
+  add_emulated_golden_test(sanitized "" lpreg_golden_emulated 1100 threads=64 threads=32,cluster=4,order=random
+    cluster=-1,threads=32,order=starving)
+  add_emulated_test(parity.emulated "" $<TARGET_FILE:lpreg_parity_emulated> 1 100)
+  return()
+endif()
+
 # One program and one CTest entry per native/tests/device/*_test.cpp.
 file(GLOB device_tests CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/native/tests/device/*_test.cpp")
 foreach(device_test IN LISTS device_tests)
@@ -91,13 +103,18 @@ foreach(device_test IN LISTS device_tests)
   target_link_libraries(device_${stem} PRIVATE ${emulated_library})
   target_compile_options(device_${stem} PRIVATE -UNDEBUG)
   add_test(NAME ${name}.emulated COMMAND device_${stem})
-  set_tests_properties(${name}.emulated PROPERTIES TIMEOUT 300)
+  set_tests_properties(${name}.emulated PROPERTIES LABELS emulated TIMEOUT 300)
+  add_dependencies(emulation_tests device_${stem})
 endforeach()
+
 add_executable(emulated_library_test "${PROJECT_SOURCE_DIR}/native/tests/emulation/library_test.cpp")
 target_include_directories(emulated_library_test PRIVATE "${PROJECT_SOURCE_DIR}/native")
 target_link_libraries(emulated_library_test PRIVATE lpreg_options ${CMAKE_DL_LIBS})
 target_compile_options(emulated_library_test PRIVATE -UNDEBUG)
+add_dependencies(emulation_tests emulated_library_test lpreg_emulated)
 add_test(NAME library.emulated COMMAND emulated_library_test $<TARGET_FILE:lpreg_emulated>)
+set_tests_properties(library.emulated PROPERTIES LABELS emulated)
+
 # python/lp_reg.py with its calls for CUDA tensors, where PyTorch is there.
 find_program(python_with_torch NAMES "$ENV{LPREG_PYTHON}" /usr/bin/python3 python3)
 execute_process(COMMAND "${python_with_torch}" -c "import torch" RESULT_VARIABLE torch_absent OUTPUT_QUIET ERROR_QUIET)
@@ -106,18 +123,37 @@ if(torch_absent)
 else()
   add_test(NAME python.emulated COMMAND "${python_with_torch}" -m unittest discover -p "*_test.py"
     -s "${PROJECT_SOURCE_DIR}/test/python")
-  set_tests_properties(python.emulated PROPERTIES TIMEOUT 300
+  set_tests_properties(python.emulated PROPERTIES LABELS "emulated;long" TIMEOUT 300
     ENVIRONMENT "LPREG_TEST_DEVICE=emulated;LPREG_LIBRARY=$<TARGET_FILE:lpreg_emulated>;PYTHONDONTWRITEBYTECODE=1")
 endif()
+
 add_gpu_bench(lpreg_bench_emulated device_clock_host.cpp "${emulated_library}")
+add_dependencies(emulation_tests lpreg_bench_emulated)
 add_test(NAME bench.emulated COMMAND lpreg_bench_emulated --vocab 40,1003 --rows 1,9 --runs 2)
-set_tests_properties(bench.emulated PROPERTIES TIMEOUT 300)
-add_test(NAME parity.emulated COMMAND lpreg_parity_emulated 1 400)
-set_tests_properties(parity.emulated PROPERTIES TIMEOUT 300 ENVIRONMENT "LPREG_EMULATION=${strict}")
-add_emulated_golden_test(planned lpreg_golden_emulated 200000 lazy=1)
-add_emulated_golden_test(orders lpreg_golden_emulated 5000 threads=96 threads=96,order=reverse threads=96,order=random threads=96,order=starving)
-add_emulated_golden_test(streaming lpreg_golden_emulated 40000 cluster=-1,threads=32 cluster=-1,threads=1024,order=random)
-add_emulated_golden_test(clusters lpreg_golden_emulated 5000 cluster=1,threads=256 cluster=2,threads=64,order=starving
-  cluster=4,threads=32,order=random cluster=8,threads=32,order=reverse)
-add_emulated_golden_test(turing lpreg_golden_emulated 40000 device=t4)
+set_tests_properties(bench.emulated PROPERTIES LABELS emulated TIMEOUT 300)
+
+add_emulated_test(parity.emulated "" $<TARGET_FILE:lpreg_parity_emulated> 1 300)
+add_emulated_golden_test(planned "" lpreg_golden_emulated 200000 lazy=1)
+add_emulated_golden_test(turing "" lpreg_golden_emulated 40000 device=t4)
+add_emulated_golden_test(orders "" lpreg_golden_emulated 1100 threads=96 threads=96,order=reverse
+  threads=96,order=starving)
+
+add_emulated_test(parity.emulated.many long $<TARGET_FILE:lpreg_parity_emulated> 301 5000)
+add_emulated_golden_test(repeated long lpreg_golden_emulated 200000 order=forward order=forward order=random)
+add_emulated_golden_test(streaming long lpreg_golden_emulated 40000 cluster=-1,threads=32
+  cluster=-1,threads=1024,order=random)
+foreach(threads 32 96 256 1024)
+  set(schedules "")
+  foreach(order forward reverse random,seed=1 random,seed=2 random,seed=3 starving,seed=1 starving,seed=2)
+    list(APPEND schedules "threads=${threads},order=${order}")
+  endforeach()
+  add_emulated_golden_test(threads-${threads} long lpreg_golden_emulated 5000 ${schedules})
+endforeach()
+foreach(cluster RANGE 1 8)
+  set(schedules "")
+  foreach(order forward reverse random starving)
+    list(APPEND schedules "threads=32,cluster=${cluster},order=${order}")
+  endforeach()
+  add_emulated_golden_test(cluster-${cluster} long lpreg_golden_emulated 5000 ${schedules})
+endforeach()
 include(cmake/ptx.cmake)

@@ -6,7 +6,7 @@ target_compile_options(planted_test PRIVATE -UNDEBUG)
 function(add_planted_test name mode)
   string(REPLACE ":" "-" suffix "${mode}")
   add_test(NAME planted.${name}.${suffix} COMMAND ${run_emulated} $<TARGET_FILE:planted_test> ${name} ${mode})
-  set_tests_properties(planted.${name}.${suffix} PROPERTIES TIMEOUT 120 ENVIRONMENT "TSAN_OPTIONS=halt_on_error=1")
+  set_tests_properties(planted.${name}.${suffix} PROPERTIES LABELS emulated TIMEOUT 120 ENVIRONMENT "TSAN_OPTIONS=halt_on_error=1")
 endfunction()
 
 # The sanitizer has to say `expected`; any other end of the program is not a catch.

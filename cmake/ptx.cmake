@@ -31,7 +31,11 @@ function(add_ptx_programs architecture)
   target_link_libraries(lpreg_ptx_${architecture} PUBLIC lpreg_emulation)
   set_target_properties(lpreg_ptx_${architecture} PROPERTIES CXX_EXTENSIONS ON)
   add_golden_programs(_ptx_${architecture} "${emulated_library};lpreg_ptx_${architecture}" 1)
-  add_emulated_golden_test(ptx-${architecture} lpreg_golden_ptx_${architecture} 200000 ${ARGN})
+  add_dependencies(emulation_tests lpreg_golden_ptx_${architecture} lpreg_parity_ptx_${architecture})
+  add_emulated_golden_test(ptx-${architecture} "" lpreg_golden_ptx_${architecture} 200000 ${ARGN})
+  add_test(NAME parity.ptx-${architecture} COMMAND lpreg_parity_ptx_${architecture} 1 300)
+  set_tests_properties(parity.ptx-${architecture} PROPERTIES LABELS "emulated;long" TIMEOUT 600
+    ENVIRONMENT "LPREG_EMULATION=${strict},${ARGN}")
 endfunction()
 
 foreach(architecture IN LISTS LPREG_PTX)
