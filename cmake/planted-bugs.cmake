@@ -42,3 +42,12 @@ endif()
 if(LPREG_SANITIZE MATCHES undefined)
   add_sanitizer_test(misaligned-raw "planted_kernels.cuh:.*misaligned address")
 endif()
+
+# In the kernels that ship: each of their barriers left out, one at a time.
+add_executable(left_out_test "${PROJECT_SOURCE_DIR}/native/tests/emulation/left_out_main.cpp"
+  ${golden_sources} "${PROJECT_SOURCE_DIR}/native/tests/golden/device_tensor_memory.cpp")
+target_link_libraries(left_out_test PRIVATE ${emulated_library})
+target_compile_options(left_out_test PRIVATE -UNDEBUG -ffp-contract=off)
+add_dependencies(emulation_tests left_out_test)
+add_test(NAME planted.left-out-barriers COMMAND left_out_test)
+set_tests_properties(planted.left-out-barriers PROPERTIES LABELS emulated TIMEOUT 600)

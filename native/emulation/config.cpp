@@ -47,6 +47,10 @@ bool set(const std::string& key, const std::string& value, Config* config) {
   const long long number = std::strtoll(value.c_str(), &end, 10);
   if (key == "order") return set_order(value, &config->order);
   if (key == "device") return set_device(value, &config->device);
+  if (key == "leave-out") {
+    config->left_out = value;
+    return true;
+  }
   if (key == "fail") return set_failure(value, &config->failure);
   if (value.empty() || *end != 0) return false;
   if (key == "seed") config->seed = static_cast<uint64_t>(number);

@@ -3,6 +3,7 @@
 // way:
 //   order=forward|reverse|random|starving  seed=N  threads=N  cluster=N  lazy=0|1
 //   device=h200|t4|none|no-driver|old-driver  devices=N  multiprocessors=N  memory=BYTES  fail=NAME@NTH:ERROR
+//   leave-out=FILE:LINE (a barrier of the kernels that does nothing: a planted bug)
 //   guard=0|1 (device memory is out of reach for host code)  strict=0|1 (kernels reach device memory only)
 #pragma once
 
@@ -41,6 +42,7 @@ struct Config {
   int threads = 0, cluster = 0;  // DeviceFacts' forced_threads and forced_cluster
   bool lazy_streams = false;     // queued work runs only when the host waits for it
   bool guard = false, strict = false;
+  std::string left_out;  // a barrier
   Device device;
   int devices = 1;
   InjectedFailure failure{};

@@ -21,13 +21,11 @@
 #define __launch_bounds__(...)
 #define __grid_constant__
 
-#define LPREG_TEXT_OF(x) #x
-#define LPREG_TEXT(x) LPREG_TEXT_OF(x)
 #define threadIdx (::lpreg::emulation::place->thread)
 #define blockIdx (::lpreg::emulation::place->block)
 #define blockDim (::lpreg::emulation::place->block_size)
 #define gridDim (::lpreg::emulation::place->grid_size)
-#define __syncthreads() ::lpreg::emulation::block_barrier(__FILE__ ":" LPREG_TEXT(__LINE__))
+#define __syncthreads() ::lpreg::emulation::block_barrier(__FILE__, __LINE__)
 
 #define SHARED_ARRAY(T, name, n)    \
   static const char name##_key = 0; \
@@ -102,7 +100,8 @@ inline void atomic_min(unsigned long long* p, unsigned long long value) {
 inline uint32_t cluster_size() { return emulation::place->cluster_size; }
 inline uint32_t cluster_rank() { return emulation::place->cluster_rank; }
 
-inline void cluster_sync() {
+inline void cluster_sync(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  if (emulation::is_left_out(file, line)) return;
   emulation::cluster_arrive();
   emulation::cluster_wait();
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "fiber.h"
 #include "vector_types.h"
@@ -39,7 +40,12 @@ extern const ThreadPlace* place;  // of the thread that runs
 // Ends the grid with this report; the calling thread does not go on.
 [[noreturn]] void violation(const char* kind, const std::string& message);
 
-void block_barrier(const char* where);
+// Whether the barrier at this place is the one that the configuration leaves out.
+bool is_left_out(const char* file, int line);
+// "FILE:LINE" of every barrier that was reached so far, in order of the text.
+std::vector<std::string> barriers_reached();
+
+void block_barrier(const char* file, int line);  // file NULL: the place is not known
 void cluster_arrive();
 void cluster_wait();
 

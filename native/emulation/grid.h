@@ -1,6 +1,7 @@
 // State of the cluster under execution; shared by the scheduler, the barriers and shared memory.
 #pragma once
 
+#include <cstring>
 #include <vector>
 
 #include "execution.h"
@@ -18,12 +19,21 @@ struct Warp {
   uint64_t values[2][kWarpSize];
 };
 
+struct Place {
+  const char* file = nullptr;  // NULL: not known
+  int line = 0;
+  bool differs_from(const Place& other) const {
+    return file != nullptr && other.file != nullptr &&
+           (line != other.line || std::strcmp(file, other.file) != 0);
+  }
+};
+
 struct Block {
   char* shared = nullptr;
   bool declared[kMaxSharedArrays] = {};
   unsigned alive = 0, arrived = 0;
   uint64_t generation = 0;
-  const char* barrier_place = nullptr;
+  Place barrier_place;
   std::vector<Warp> warps;
   uint64_t last_remote_access = 0;  // cluster generation + 1 of it; 0: none
 };

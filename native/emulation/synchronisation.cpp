@@ -1,4 +1,8 @@
 // Barriers and warp operations. Arrival is counted over the threads that still live, as the hardware does.
+#include <set>
+#include <utility>
+
+#include "config.h"
 #include "grid.h"
 
 namespace lpreg::emulation {
@@ -6,10 +10,18 @@ namespace {
 
 constexpr unsigned kAllLanes = 0xffffffffu;
 
+using Reached = std::pair<const char*, int>;
+auto& reached = *new std::set<Reached>;  // never destroyed, as in launch.cpp
+Reached last_reached;
+
+std::string text_of(const Reached& place) {
+  return std::string(place.first) + ":" + std::to_string(place.second);
+}
+
 void release_block(Block* block) {
   if (block->alive == 0 || block->arrived != block->alive) return;
   block->arrived = 0;
-  block->barrier_place = nullptr;
+  block->barrier_place = Place();
   ++block->generation;
 }
 
@@ -32,14 +44,32 @@ void release_warp(Warp* warp) {
 
 }  // namespace
 
-void block_barrier(const char* where) {
+bool is_left_out(const char* file, int line) {
+  if (last_reached != Reached(file, line)) {
+    last_reached = {file, line};
+    reached.insert(last_reached);
+  }
+  const std::string& left_out = config().left_out;
+  return !left_out.empty() && left_out == text_of({file, line});
+}
+
+std::vector<std::string> barriers_reached() {
+  std::set<std::string> texts;  // an inline function has a file name in each translation unit
+  for (const Reached& barrier : reached) texts.insert(text_of(barrier));
+  return {texts.begin(), texts.end()};
+}
+
+void block_barrier(const char* file, int line) {
+  if (file != nullptr && is_left_out(file, line)) return;
   Block* block = grid.running->block;
   release(&block->arrived);
-  if (block->barrier_place != nullptr && where != nullptr && block->barrier_place != where) {
-    violation("barrier-divergence",
-              std::string("threads of one block wait at ") + block->barrier_place + " and at " + where);
+  const Place here{file, line};
+  if (here.differs_from(block->barrier_place)) {
+    violation("barrier-divergence", "threads of one block wait at " +
+                                        text_of({block->barrier_place.file, block->barrier_place.line}) +
+                                        " and at " + text_of({file, line}));
   }
-  block->barrier_place = where;
+  block->barrier_place = here;
   const uint64_t generation = block->generation;
   ++block->arrived;
   release_block(block);

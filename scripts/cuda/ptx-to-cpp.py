@@ -411,7 +411,7 @@ class Function:
     def op_bar(self, parts, operands):
         if parts[1] != 'sync' or operands not in (['0'],):
             raise Unknown('.'.join(parts))
-        return 'block_barrier(nullptr);'  # the compiler may have copied one barrier to several places
+        return 'block_barrier(nullptr, 0);'  # the compiler may have copied one barrier to several places
 
     def op_barrier(self, parts, operands):
         if parts[1] != 'cluster':
