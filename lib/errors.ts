@@ -20,6 +20,7 @@ export type LpRegErrorCode =
   | 'ERR_OUT_OF_MEMORY'
   | 'ERR_SNAPSHOT_TOO_LARGE'
   | 'ERR_BACKEND_UNAVAILABLE'
+  | 'ERR_DEVICE'
   | 'ERR_LIBRARY'
   | 'ERR_FILE_FORMAT'
   | 'ERR_INTERNAL';

@@ -25,16 +25,34 @@ export {
 export type { TokenStatsOptions, TokenStatsProxy } from './loss/token-stats-options.js';
 export type { AddonOrigin } from './native/addon-files.js';
 export { getThreads, setThreads } from './native/context.js';
+export {
+  DeviceArray,
+  type DeviceOptions,
+  type HostArray,
+  type WrappedPointer,
+} from './native/device-array.js';
 export { inspect } from './native/inspect.js';
-export type { InspectReport } from './native/inspect-types.js';
+export type { CudaReport, DeviceReport, InspectReport } from './native/inspect-types.js';
 export type { JobOptions, Progress } from './native/jobs.js';
 export type * from './options/option-types.js';
 export type {
+  DeviceObjectiveBatch,
+  DevicePolicyLossBatch,
+  DeviceTokenStatsBatch,
   ObjectiveBatch,
   ObjectiveInputs,
   PolicyLossBatch,
   TokenStatistics,
   TokenStatsBatch,
 } from './tensors/batch.js';
+export type { DeviceData, DeviceDtype } from './tensors/device-data.js';
 export type { ProxySnapshot } from './tensors/proxy-snapshot.js';
-export type { Float16ArrayLike, Tensor, TensorData, TensorDtype } from './tensors/tensor.js';
+export type {
+  AnyTensor,
+  DeviceTensor,
+  Float16ArrayLike,
+  OnDevice,
+  Tensor,
+  TensorData,
+  TensorDtype,
+} from './tensors/tensor.js';

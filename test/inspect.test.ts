@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { inspect, PolicyLoss } from '../lib/index.js';
+import { DeviceArray, inspect, PolicyLoss } from '../lib/index.js';
 import { runScript } from './support/child.js';
 import { thrownBy } from './support/errors.js';
 
@@ -40,6 +40,21 @@ test('cuda where there is none fails with the reason that inspect gives, and nev
   if (cuda.available) return;
   const error = thrownBy(() => new PolicyLoss({ objective: 'grpo', backend: 'cuda' }));
   expect(error).toMatchObject({ code: 'ERR_BACKEND_UNAVAILABLE', argument: 'backend' });
+  expect(error.message).toContain(cuda.reason);
+});
+
+test('where CUDA is off, inspect says what to do about it', () => {
+  const { cuda } = inspect().backends;
+  expect(cuda.reason === undefined).toBe(cuda.available);
+  expect(cuda.advice === undefined).toBe(cuda.available);
+  if (cuda.runtimeVersion === undefined) expect(cuda.architectures).toStrictEqual([]);
+});
+
+test('device memory where there is no device fails with the reason that inspect gives', () => {
+  const { cuda } = inspect().backends;
+  if (cuda.available) return;
+  const error = thrownBy(() => DeviceArray.allocate('float32', 1));
+  expect(error.code).toBe('ERR_BACKEND_UNAVAILABLE');
   expect(error.message).toContain(cuda.reason);
 });
 

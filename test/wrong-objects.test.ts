@@ -170,8 +170,8 @@ test.each([undefined, null, -1, 0.5, 7, '0', 'lossForward'])(
 );
 
 test('numbers that are none are refused', async () => {
-  expect(await failureOf('createContext', '0', 0)).toMatchObject({ ...TYPE, argument: 'backend' });
-  expect(await failureOf('createContext', 0, {})).toMatchObject({ ...TYPE, argument: 'threads' });
+  expect(await failureOf('createContext', '0', 0, 0)).toMatchObject({ ...TYPE, argument: 'backend' });
+  expect(await failureOf('createContext', 0, {}, 0)).toMatchObject({ ...TYPE, argument: 'threads' });
   expect(await failureOf('abort', 'first')).toMatchObject({ ...TYPE, argument: 'id' });
 });
 

@@ -1,7 +1,7 @@
 /** `lp-reg inspect`: the first thing to look at when something is slow or does not load. */
 import { parseArgs } from 'node:util';
 import { inspect } from '../native/inspect.js';
-import type { InspectReport } from '../native/inspect-types.js';
+import type { CudaReport, DeviceReport, InspectReport } from '../native/inspect-types.js';
 import { bindingPaths } from './inspect-paths.js';
 
 /** Runs the command and returns what it prints. */
@@ -22,7 +22,6 @@ export function runInspect(argv: readonly string[]): string {
 }
 
 function describe(report: InspectReport, forcedSet: string | null): string {
-  const { cuda } = report.backends;
   const lines = [
     ['version', report.version],
     ['addon', `${report.addonPath} (${report.addonOrigin})`],
@@ -32,9 +31,35 @@ function describe(report: InspectReport, forcedSet: string | null): string {
     ['', forcedSet === null ? 'LPREG_ISA not set' : `LPREG_ISA=${forcedSet}`],
     ['threads', String(report.threads)],
     ['cpu', 'on'],
-    ['cuda', cuda.available ? 'on' : `off: ${cuda.reason ?? 'no reason known'}`],
+    ...describeCuda(report.backends.cuda),
   ];
   return table(lines);
+}
+
+function describeCuda(cuda: CudaReport): string[][] {
+  const { runtimeVersion, driverVersion, architectures } = cuda;
+  const lines = [
+    ['cuda', cuda.available ? 'on' : `off: ${cuda.reason ?? ''}`],
+    ...(cuda.advice ? [['', cuda.advice]] : []),
+    [
+      '',
+      `built with: ${runtimeVersion ? `CUDA ${runtimeVersion} for ${architectures.join(', ')}` : 'no CUDA'}`,
+    ],
+    ['', `driver: ${driverVersion ? `up to CUDA ${driverVersion}` : 'none'}`],
+  ];
+  return [...lines, ...cuda.devices.map((device, i) => [`device ${i}`, describeDevice(device)])];
+}
+
+function describeDevice({
+  name,
+  computeCapability,
+  memoryBytes,
+  multiprocessors,
+  reason,
+}: DeviceReport): string {
+  const gibibytes = (memoryBytes / 2 ** 30).toFixed(1);
+  const facts = `${name}, ${computeCapability}, ${gibibytes} GiB, ${multiprocessors} multiprocessors`;
+  return reason === undefined ? facts : `${facts}; cannot be used: ${reason}`;
 }
 
 function table(lines: readonly (readonly string[])[]): string {

@@ -2,9 +2,11 @@ import { LpRegError } from '../errors.js';
 import type { NativeWorkspace } from '../native/addon-types.js';
 import { AT, type CallArguments } from '../native/arguments.js';
 import type { CheckedLogitsBatch } from '../native/batch-argument.js';
+import { addon } from '../native/binding.js';
 import type { ContextHandle } from '../native/context.js';
+import { guarded } from '../native/failure.js';
 import { type JobOptions, run, runJob } from '../native/jobs.js';
-import type { Tensor } from '../tensors/tensor.js';
+import type { AnyTensor } from '../tensors/tensor.js';
 import type { CallFields } from './call-options.js';
 import {
   consuming,
@@ -48,14 +50,14 @@ export class BackwardPass<Option extends string> {
   }
 
   /** @param fields - Options of the call, among them `into` and `dtype`. */
-  run(fields: BackwardFields<Option>): Tensor {
+  run(fields: BackwardFields<Option>): AnyTensor {
     const { pass, target, values } = this.#prepare(fields);
     consuming(target, () => run(pass.context, this.#operation, values));
     return target.tensor;
   }
 
   /** {@link run} off the event loop. */
-  async runJob(fields: BackwardFields<Option>, job: JobOptions): Promise<Tensor> {
+  async runJob(fields: BackwardFields<Option>, job: JobOptions): Promise<AnyTensor> {
     const { pass, target, values } = this.#prepare(fields);
     this.#beingConsumed = target.inPlace;
     try {
@@ -67,6 +69,10 @@ export class BackwardPass<Option extends string> {
   }
 
   dispose(): void {
+    const workspace = this.#pass?.workspace;
+    if (workspace !== undefined && !ArrayBuffer.isView(workspace)) {
+      guarded(() => addon().deviceDispose(workspace));
+    }
     this.#pass = undefined;
   }
 

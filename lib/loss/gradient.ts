@@ -1,13 +1,15 @@
 import { LpRegError } from '../errors.js';
 import { AT, type CallArguments } from '../native/arguments.js';
 import { type CheckedLogitsBatch, setMatrix } from '../native/batch-argument.js';
+import { DeviceArray } from '../native/device-array.js';
+import { DeviceData } from '../tensors/device-data.js';
 import { readDtype, requireShape, type TensorView, viewTensor } from '../tensors/layout.js';
-import type { Tensor, TensorData, TensorDtype } from '../tensors/tensor.js';
+import type { AnyTensor, Tensor, TensorData, TensorDtype } from '../tensors/tensor.js';
 import { allocate } from './allocate.js';
 import { recordOverwrite } from './overwritten.js';
 
 /** Where a gradient goes. */
-export interface GradientOptions<Into extends Tensor = Tensor> {
+export interface GradientOptions<Into extends AnyTensor = Tensor> {
   /**
    * Tensor to write the gradient into, of the shape of the logits and any dtype: the logits themselves, which
    * are then consumed, or one that shares no memory with the batch (`ERR_ALIAS`).
@@ -19,7 +21,7 @@ export interface GradientOptions<Into extends Tensor = Tensor> {
 }
 
 /** Options of a backward pass of the loss. */
-export interface BackwardOptions<Into extends Tensor = Tensor> extends GradientOptions<Into> {
+export interface BackwardOptions<Into extends AnyTensor = Tensor> extends GradientOptions<Into> {
   /** Multiplies the gradient. Finite, else `ERR_NON_FINITE_INPUT`. @default 1 */
   readonly gradOutput?: number | undefined;
 }
@@ -35,7 +37,7 @@ export interface GradientTarget {
   /** Where it is written. */
   readonly view: TensorView;
   /** What the caller gets: the tensor it gave, or a new one. */
-  readonly tensor: Tensor;
+  readonly tensor: AnyTensor;
   readonly inPlace: boolean;
 }
 
@@ -62,11 +64,17 @@ function givenTarget(into: unknown, dtype: unknown, batch: CheckedLogitsBatch): 
     });
   }
   const { logits } = batch;
-  if (into === batch.givenLogits) return { view: logits, tensor: into as Tensor, inPlace: true };
+  if (into === batch.givenLogits) return { view: logits, tensor: into as AnyTensor, inPlace: true };
   const view = viewTensor(into, 'into');
   requireShape(view, logits.shape, 'into');
-  const inPlace = view.data.buffer === logits.data.buffer && view.data.byteOffset === logits.data.byteOffset;
-  return { view, tensor: into as Tensor, inPlace };
+  return { view, tensor: into as AnyTensor, inPlace: startAtSamePlace(view.data, logits.data) };
+}
+
+function startAtSamePlace(a: TensorView['data'], b: TensorView['data']): boolean {
+  if (a instanceof DeviceData || b instanceof DeviceData) {
+    return a instanceof DeviceData && b instanceof DeviceData && a.pointer === b.pointer;
+  }
+  return a.buffer === b.buffer && a.byteOffset === b.byteOffset;
 }
 
 /** Runs what writes a gradient; an in-place one is recorded as soon as it has consumed the logits. */
@@ -102,7 +110,11 @@ function newTarget(wanted: unknown, logits: TensorView): GradientTarget {
   const dtype = wanted === undefined ? logits.dtype : readDtype(wanted, 'dtype', 'dtype');
   const shape = [...logits.shape];
   const elements = shape.reduce((a, b) => a * b, 1);
-  const tensor = { data: allocate(arrayTypeOf(dtype, logits), elements, 'gradient'), dtype, shape };
+  const data =
+    logits.data instanceof DeviceData
+      ? DeviceArray.allocate(dtype, elements, { device: logits.data.device })
+      : allocate(arrayTypeOf(dtype, logits), elements, 'gradient');
+  const tensor = { data, dtype, shape } as AnyTensor;
   return { view: viewTensor(tensor, 'gradient'), tensor, inPlace: false };
 }
 

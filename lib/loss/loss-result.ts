@@ -1,6 +1,6 @@
 import { AT, type CallArguments } from '../native/arguments.js';
 import type { JobOptions } from '../native/jobs.js';
-import type { Tensor } from '../tensors/tensor.js';
+import type { AnyTensor, Tensor } from '../tensors/tensor.js';
 import { BackwardPass, type ForwardPass } from './backward-pass.js';
 import { callOptions } from './call-options.js';
 import { type BackwardOptions, noBackwardOptions } from './gradient.js';
@@ -9,6 +9,8 @@ import type { TokenField, TokenResults } from './token-fields.js';
 
 /** Loss, metrics and per-token results of a batch. */
 export interface LossValues<Field extends TokenField> {
+  /** Where it was computed. */
+  readonly backend: 'cpu' | 'cuda';
   /** The loss, aggregated over the batch. */
   readonly loss: number;
   readonly metrics: LossMetrics;
@@ -16,7 +18,7 @@ export interface LossValues<Field extends TokenField> {
 }
 
 /** What {@link PolicyLoss.forwardBackward} gives. */
-export interface LossAndGradient<Field extends TokenField, Into extends Tensor> extends LossValues<Field> {
+export interface LossAndGradient<Field extends TokenField, Into extends AnyTensor> extends LossValues<Field> {
   /** d loss / d logits: the tensor given as `into`, or a new one. */
   readonly gradLogits: Into;
 }
@@ -30,6 +32,7 @@ const BACKWARD = callOptions(noBackwardOptions);
  * about 100 bytes per row, until it is disposed of or collected.
  */
 export class LossResult<Field extends TokenField> implements LossValues<Field>, Disposable {
+  readonly backend: 'cpu' | 'cuda';
   readonly loss: number;
   readonly metrics: LossMetrics;
   readonly tokens: TokenResults<Field>;
@@ -40,6 +43,7 @@ export class LossResult<Field extends TokenField> implements LossValues<Field>, 
    * @param scalars - As `lossMetrics` takes them; they are read now.
    */
   constructor(pass: ForwardPass, scalars: Float64Array, tokens: TokenResults<Field>) {
+    this.backend = pass.context.backend;
     this.loss = scalars[0] as number;
     this.metrics = lossMetrics(scalars);
     this.tokens = tokens;
@@ -63,7 +67,9 @@ export class LossResult<Field extends TokenField> implements LossValues<Field>, 
    * @example
    * await result.backward({ into: logits, gradOutput: 1 / accumulationSteps });
    */
-  async backward<Into extends Tensor = Tensor>(options?: BackwardOptions<Into> & JobOptions): Promise<Into> {
+  async backward<Into extends AnyTensor = Tensor>(
+    options?: BackwardOptions<Into> & JobOptions,
+  ): Promise<Into> {
     const [fields, job] = BACKWARD.job(options);
     return (await this.#pass.runJob(fields, job)) as Into;
   }
@@ -72,7 +78,7 @@ export class LossResult<Field extends TokenField> implements LossValues<Field>, 
    * {@link backward} on this thread, never with a copy. For callbacks of automatic differentiation.
    * @throws {LpRegError} As {@link backward}, except `ERR_ABORTED`.
    */
-  backwardSync<Into extends Tensor = Tensor>(options?: BackwardOptions<Into>): Into {
+  backwardSync<Into extends AnyTensor = Tensor>(options?: BackwardOptions<Into>): Into {
     return this.#pass.run(BACKWARD.sync(options)) as Into;
   }
 

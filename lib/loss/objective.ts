@@ -1,10 +1,12 @@
 import { LpRegError } from '../errors.js';
 import { AT, type CallArguments } from '../native/arguments.js';
 import { type BatchFields, batchReader, scalarBatch } from '../native/batch-argument.js';
+import { type ContextHandle, contextFor } from '../native/context.js';
 import { TOKEN_FIELDS } from '../native/names.js';
 import { ResultMemory } from '../native/result-memory.js';
 import type { ResolvedOptions } from '../options/option-types.js';
-import type { ObjectiveBatch, TokenStatistics } from '../tensors/batch.js';
+import type { DeviceObjectiveBatch, ObjectiveBatch, TokenStatistics } from '../tensors/batch.js';
+import { arrayArgument, DeviceData } from '../tensors/device-data.js';
 import { describe, fieldReader } from '../tensors/own-fields.js';
 import type { LossValues } from './loss-result.js';
 import { lossMetrics } from './metrics.js';
@@ -26,6 +28,7 @@ export type ObjectiveResult = LossValues<ObjectiveField>;
 
 /** A call of the scalar stage, ready to run. */
 export interface ObjectiveCall {
+  readonly context: ContextHandle;
   readonly values: CallArguments;
   readonly rows: number;
   /** What the caller gets, once it has run. */
@@ -81,22 +84,25 @@ export class ObjectiveStage {
   }
 
   /** Checks a batch. */
-  call(batch: ObjectiveBatch, isJob: boolean): ObjectiveCall {
+  call(batch: ObjectiveBatch | DeviceObjectiveBatch, isJob: boolean): ObjectiveCall {
     const fields = readBatch(batch, 'batch');
     const statistics = readStatistics(fields.tokens, 'tokens');
     const [sequences, count] = readShape(fields, statistics);
     const { values, rows } = scalarBatch(fields, sequences, count);
+    const context = contextFor(this.#options.backend, statistics.logProbs, 'tokens.logProbs');
+    values[AT.on_device] = statistics.logProbs instanceof DeviceData;
     setStatistics(values, fields, statistics, this.#options);
     const memory = ResultMemory.of(this.#outputs.fields.length, rows, isJob);
     values[AT.options] = this.#native;
     values[AT.outputs] = this.#outputs.bits;
     values[AT.results] = memory.scalars;
     const result = () => ({
+      backend: context.backend,
       loss: memory.scalars[0] as number,
       metrics: lossMetrics(memory.scalars),
       tokens: readTokens(this.#outputs, memory, rows) as TokenResults<ObjectiveField & TokenField>,
     });
-    return { values, rows, result };
+    return { context, values, rows, result };
   }
 }
 
@@ -124,7 +130,7 @@ function setStatistics(
   options: ResolvedOptions,
 ): void {
   for (const [field, position] of Object.entries(STATISTICS)) {
-    values[position] = statistics[field as keyof typeof STATISTICS];
+    values[position] = arrayArgument(statistics[field as keyof typeof STATISTICS]);
   }
   if (options.objective !== 'lp-reg' || options.proxy !== 'stored') return;
   if (statistics.proxyLogProbs !== undefined) {
@@ -132,5 +138,5 @@ function setStatistics(
       "tokens.proxyLogProbs: has no effect with proxy: 'stored'; give proxyLogProbs beside tokens";
     throw new LpRegError('ERR_OPTION_WITHOUT_EFFECT', message, { argument: 'tokens.proxyLogProbs' });
   }
-  values[STATISTICS.proxyLogProbs] = fields.proxyLogProbs;
+  values[STATISTICS.proxyLogProbs] = arrayArgument(fields.proxyLogProbs);
 }

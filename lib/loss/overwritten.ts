@@ -1,3 +1,5 @@
+import { DeviceData } from '../tensors/device-data.js';
+
 /**
  * Remembers which memory in-place gradients have overwritten, so that another result over the same logits
  * says so instead of giving a wrong gradient.
@@ -8,7 +10,7 @@ interface Overwrite {
   readonly time: number;
 }
 
-const overwrites = new WeakMap<ArrayBufferLike, readonly Overwrite[]>();
+const overwrites = new WeakMap<object, readonly Overwrite[]>();
 let clock = 0;
 
 /** A moment that later overwrites come after. */
@@ -17,21 +19,26 @@ export function now(): number {
 }
 
 /** Records that the memory of `view` has been overwritten. */
-export function recordOverwrite(view: ArrayBufferView): void {
+export function recordOverwrite(view: ArrayBufferView | DeviceData): void {
   const [begin, end] = extentOf(view);
   clock += 1;
   // What the new range covers is forgotten, so that a buffer in steady use has one entry per tensor.
-  const others = (overwrites.get(view.buffer) ?? []).filter((old) => old.begin < begin || old.end > end);
-  overwrites.set(view.buffer, [...others, { begin, end, time: clock }]);
+  const others = (overwrites.get(ownerOf(view)) ?? []).filter((old) => old.begin < begin || old.end > end);
+  overwrites.set(ownerOf(view), [...others, { begin, end, time: clock }]);
 }
 
 /** Whether any memory of `view` has been overwritten after `time`. */
-export function isOverwrittenSince(view: ArrayBufferView, time: number): boolean {
+export function isOverwrittenSince(view: ArrayBufferView | DeviceData, time: number): boolean {
   const [begin, end] = extentOf(view);
-  const known = overwrites.get(view.buffer) ?? [];
+  const known = overwrites.get(ownerOf(view)) ?? [];
   return known.some((range) => range.time > time && range.begin < end && begin < range.end);
 }
 
-function extentOf(view: ArrayBufferView): [begin: number, end: number] {
+function ownerOf(view: ArrayBufferView | DeviceData): object {
+  return view instanceof DeviceData ? view : view.buffer;
+}
+
+function extentOf(view: ArrayBufferView | DeviceData): [begin: number, end: number] {
+  if (view instanceof DeviceData) return [0, view.length];
   return [view.byteOffset, view.byteOffset + view.byteLength];
 }

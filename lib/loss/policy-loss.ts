@@ -1,4 +1,5 @@
 import { LpRegError } from '../errors.js';
+import type { NativeWorkspace } from '../native/addon-types.js';
 import { AT, type CallArguments } from '../native/arguments.js';
 import {
   batchReader,
@@ -6,14 +7,19 @@ import {
   logitsBatch,
   requireSequences,
 } from '../native/batch-argument.js';
-import { type ContextHandle, contextInfo, contextOf } from '../native/context.js';
+import { contextFor, contextInfo, contextOf } from '../native/context.js';
 import { type JobOptions, run, runJob } from '../native/jobs.js';
 import { lossOptionsArgument } from '../native/option-arguments.js';
 import { ResultMemory } from '../native/result-memory.js';
 import type { PolicyLossOptions, ResolvedOptions } from '../options/option-types.js';
 import { resolveOptions } from '../options/resolve.js';
-import type { ObjectiveBatch, PolicyLossBatch } from '../tensors/batch.js';
-import type { Tensor } from '../tensors/tensor.js';
+import type {
+  DeviceObjectiveBatch,
+  DevicePolicyLossBatch,
+  ObjectiveBatch,
+  PolicyLossBatch,
+} from '../tensors/batch.js';
+import type { AnyTensor, Tensor } from '../tensors/tensor.js';
 import { allocateByName } from './allocate.js';
 import { type CallFields, callOptions, type ForwardOptions } from './call-options.js';
 import {
@@ -79,13 +85,12 @@ const NONE = callOptions(() => ({}));
 export class PolicyLoss implements Disposable {
   /** The options, checked and with their defaults filled in. Frozen. */
   readonly options: ResolvedOptions;
-  /** Where the loss is computed. */
+  /** Where the loss of host tensors is computed; that of device tensors is computed on their device. */
   readonly backend: 'cpu' | 'cuda';
   /** CPU instruction set in use, such as `'avx2'`; the environment variable `LPREG_ISA` forces one. */
   readonly instructionSet: string;
   /** Every per-token result that this loss can give, for the option `outputs`. */
   readonly tokenFields: readonly TokenField[];
-  readonly #context: ContextHandle;
   readonly #native: Float64Array;
   readonly #defaultOutputs: OutputPlan;
   readonly #objective: ObjectiveStage;
@@ -102,9 +107,9 @@ export class PolicyLoss implements Disposable {
     this.#native = lossOptionsArgument(this.options);
     this.#defaultOutputs = planOutputs(defaultLossFields(this.options));
     this.#objective = new ObjectiveStage(this.options, this.#native);
-    this.#context = contextOf(this.options.backend);
-    this.backend = this.#context.backend;
-    this.instructionSet = contextInfo(this.#context).instructionSet;
+    const context = contextOf(this.options.backend);
+    this.backend = context.backend;
+    this.instructionSet = contextInfo(context).instructionSet;
   }
 
   /**
@@ -116,12 +121,12 @@ export class PolicyLoss implements Disposable {
    *   `ERR_DETACHED`, `ERR_ABORTED`, `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`.
    */
   async forward<const Field extends TokenField = DefaultTokenField>(
-    batch: PolicyLossBatch,
+    batch: PolicyLossBatch | DevicePolicyLossBatch,
     options?: ForwardOptions<Field> & JobOptions,
   ): Promise<LossResult<Field>> {
     const [fields, job] = FORWARD.job(options);
     const call = this.#forwardCall<Field>(batch, fields, true);
-    return call.result(await runJob(this.#context, 'lossForward', call.values, job, call.rows));
+    return call.result(await runJob(call.context, 'lossForward', call.values, job, call.rows));
   }
 
   /**
@@ -129,11 +134,11 @@ export class PolicyLoss implements Disposable {
    * @throws {LpRegError} As {@link forward}, except `ERR_ABORTED`.
    */
   forwardSync<const Field extends TokenField = DefaultTokenField>(
-    batch: PolicyLossBatch,
+    batch: PolicyLossBatch | DevicePolicyLossBatch,
     options?: ForwardOptions<Field>,
   ): LossResult<Field> {
     const call = this.#forwardCall<Field>(batch, FORWARD.sync(options), false);
-    return call.result(run(this.#context, 'lossForward', call.values));
+    return call.result(run(call.context, 'lossForward', call.values));
   }
 
   /**
@@ -144,13 +149,13 @@ export class PolicyLoss implements Disposable {
    *   `status` tells whether the logits still are what they were. `checkFirst: true` makes sure of it for all
    *   but `ERR_ABORTED`.
    */
-  async forwardBackward<const Field extends TokenField = DefaultTokenField, Into extends Tensor = Tensor>(
-    batch: PolicyLossBatch,
+  async forwardBackward<const Field extends TokenField = DefaultTokenField, Into extends AnyTensor = Tensor>(
+    batch: PolicyLossBatch | DevicePolicyLossBatch,
     options?: ForwardOptions<Field> & BackwardOptions<Into> & JobOptions,
   ): Promise<LossAndGradient<Field, Into>> {
     const [fields, job] = BOTH.job(options);
     const call = this.#bothCall<Field, Into>(batch, fields, true);
-    const write = () => runJob(this.#context, 'lossForwardBackward', call.values, job, call.rows);
+    const write = () => runJob(call.context, 'lossForwardBackward', call.values, job, call.rows);
     await consumingLater(call.target, write);
     return call.result();
   }
@@ -159,12 +164,12 @@ export class PolicyLoss implements Disposable {
    * {@link forwardBackward} on this thread, never with a copy.
    * @throws {LpRegError} As {@link forwardBackward}, except `ERR_ABORTED`.
    */
-  forwardBackwardSync<const Field extends TokenField = DefaultTokenField, Into extends Tensor = Tensor>(
-    batch: PolicyLossBatch,
+  forwardBackwardSync<const Field extends TokenField = DefaultTokenField, Into extends AnyTensor = Tensor>(
+    batch: PolicyLossBatch | DevicePolicyLossBatch,
     options?: ForwardOptions<Field> & BackwardOptions<Into>,
   ): LossAndGradient<Field, Into> {
     const call = this.#bothCall<Field, Into>(batch, BOTH.sync(options), false);
-    consuming(call.target, () => run(this.#context, 'lossForwardBackward', call.values));
+    consuming(call.target, () => run(call.context, 'lossForwardBackward', call.values));
     return call.result();
   }
 
@@ -178,11 +183,14 @@ export class PolicyLoss implements Disposable {
    * const { loss, tokens } = await policyLoss.objective(batch);
    * const gradLogits = await stats.backward({ dLogProbs: tokens.coefLogProb });
    */
-  async objective(batch: ObjectiveBatch, options?: JobOptions): Promise<ObjectiveResult> {
+  async objective(
+    batch: ObjectiveBatch | DeviceObjectiveBatch,
+    options?: JobOptions,
+  ): Promise<ObjectiveResult> {
     this.#requireAlive();
     const [, job] = NONE.job(options);
     const call = this.#objective.call(batch, true);
-    await runJob(this.#context, 'objective', call.values, job, call.rows);
+    await runJob(call.context, 'objective', call.values, job, call.rows);
     return call.result();
   }
 
@@ -190,10 +198,10 @@ export class PolicyLoss implements Disposable {
    * {@link objective} on this thread.
    * @throws {LpRegError} As {@link objective}, except `ERR_ABORTED`.
    */
-  objectiveSync(batch: ObjectiveBatch): ObjectiveResult {
+  objectiveSync(batch: ObjectiveBatch | DeviceObjectiveBatch): ObjectiveResult {
     this.#requireAlive();
     const call = this.#objective.call(batch, false);
-    run(this.#context, 'objective', call.values);
+    run(call.context, 'objective', call.values);
     return call.result();
   }
 
@@ -207,46 +215,49 @@ export class PolicyLoss implements Disposable {
   }
 
   #forwardCall<Field extends TokenField>(
-    batch: PolicyLossBatch,
+    batch: PolicyLossBatch | DevicePolicyLossBatch,
     fields: CallFields<'outputs'>,
     isJob: boolean,
   ) {
     const checked = this.#check(batch);
     const { values, rows } = checked;
+    const context = contextFor(this.options.backend, checked.logits.data, 'logits');
     const results = this.#outputs(values, fields, rows, isJob);
     values[AT.allocate] = allocateByName;
     const time = now();
-    const result = (workspace: Uint8Array) => {
+    const result = (workspace: NativeWorkspace) => {
       const { memory, tokens } = results();
-      const pass = { context: this.#context, batch: checked, time, workspace };
+      const pass = { context, batch: checked, time, workspace };
       return new LossResult<Field>(pass, memory.scalars, tokens as TokenResults<Field>);
     };
-    return { values, rows, result };
+    return { context, values, rows, result };
   }
 
-  #bothCall<Field extends TokenField, Into extends Tensor>(
-    batch: PolicyLossBatch,
+  #bothCall<Field extends TokenField, Into extends AnyTensor>(
+    batch: PolicyLossBatch | DevicePolicyLossBatch,
     fields: CallFields<'outputs' | keyof BackwardOptions>,
     isJob: boolean,
   ) {
     const checked = this.#check(batch);
     const { values, rows } = checked;
+    const context = contextFor(this.options.backend, checked.logits.data, 'logits');
     const target = gradientTarget(fields, checked, values);
     setGradOutput(values, fields);
     const results = this.#outputs(values, fields, rows, isJob);
     const result = (): LossAndGradient<Field, Into> => {
       const { memory, tokens } = results(target.inPlace);
       return {
+        backend: context.backend,
         loss: memory.scalars[0] as number,
         metrics: lossMetrics(memory.scalars),
         tokens: tokens as TokenResults<Field>,
         gradLogits: target.tensor as Into,
       };
     };
-    return { values, rows, target, result };
+    return { context, values, rows, target, result };
   }
 
-  #check(batch: PolicyLossBatch): CheckedLogitsBatch {
+  #check(batch: PolicyLossBatch | DevicePolicyLossBatch): CheckedLogitsBatch {
     this.#requireAlive();
     const fields = readBatch(batch, 'batch');
     const checked = logitsBatch(fields, this.options.temperature);

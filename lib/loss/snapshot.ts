@@ -1,3 +1,4 @@
+import { LpRegError } from '../errors.js';
 import type { OperationValues } from '../native/addon-types.js';
 import { AT } from '../native/arguments.js';
 import { maskedLogits } from '../native/batch-argument.js';
@@ -7,6 +8,7 @@ import { rowOptionsArgument } from '../native/option-arguments.js';
 import { missing, numberThat } from '../options/checks.js';
 import { checkFilter } from '../options/option-checks.js';
 import type { Backend, Filter } from '../options/option-types.js';
+import { DeviceData } from '../tensors/device-data.js';
 import type { ProxySnapshot } from '../tensors/proxy-snapshot.js';
 import type { Tensor } from '../tensors/tensor.js';
 import { allocateByName } from './allocate.js';
@@ -29,7 +31,7 @@ export interface ProxySnapshotOptions {
    * @default 67108864 (2^26, half a gibibyte)
    */
   readonly maxEntries?: number | undefined;
-  /** Where it is computed. @default 'auto' */
+  /** `'cuda'` is `ERR_BACKEND_UNAVAILABLE`: snapshots are taken on the CPU. @default 'auto' */
   readonly backend?: Backend | undefined;
 }
 
@@ -81,6 +83,10 @@ function snapshotCall(logits: Tensor, fields: CallFields<keyof ProxySnapshotOpti
   if (fields.filter === undefined) throw missing('filter', 'a proxy needs one');
   const filter = checkFilter(fields.filter, 'filter');
   const batch = maskedLogits(logits, fields.mask, options.temperature);
+  if (batch.logits.data instanceof DeviceData) {
+    const message = 'logits: proxy snapshots are taken on the CPU; download them first';
+    throw new LpRegError('ERR_BACKEND_UNAVAILABLE', message, { argument: 'logits' });
+  }
   const { values } = batch;
   values[AT.allocate] = allocateByName;
   values[AT.options] = rowOptionsArgument({ ...options, filter, proxy: 'current' });

@@ -1,12 +1,14 @@
+import type { NativeWorkspace } from '../native/addon-types.js';
 import { AT } from '../native/arguments.js';
 import { batchReader, logitsBatch } from '../native/batch-argument.js';
-import { contextOf } from '../native/context.js';
+import { contextFor } from '../native/context.js';
 import { type JobOptions, run, runJob } from '../native/jobs.js';
 import { WORD_OPTIONS } from '../native/names.js';
 import { rowOptionsArgument } from '../native/option-arguments.js';
 import { ResultMemory } from '../native/result-memory.js';
-import type { TokenStatsBatch } from '../tensors/batch.js';
-import type { Tensor } from '../tensors/tensor.js';
+import type { DeviceTokenStatsBatch, TokenStatsBatch } from '../tensors/batch.js';
+import { arrayArgument, type DeviceData } from '../tensors/device-data.js';
+import type { AnyTensor, Tensor } from '../tensors/tensor.js';
 import { allocateByName } from './allocate.js';
 import { BackwardPass, type ForwardPass } from './backward-pass.js';
 import { type CallFields, callOptions } from './call-options.js';
@@ -17,18 +19,18 @@ import { statsFields, type TokenField, type TokenResults } from './token-fields.
 import { noTokenStatsOptions, readTokenStatsOptions, type TokenStatsOptions } from './token-stats-options.js';
 
 /** A batch whose actions are known, so that their log-probabilities are computed. */
-export type ActionStatsBatch = TokenStatsBatch & {
-  readonly actions: NonNullable<TokenStatsBatch['actions']>;
-};
+export type ActionStatsBatch =
+  | (TokenStatsBatch & { readonly actions: NonNullable<TokenStatsBatch['actions']> })
+  | (DeviceTokenStatsBatch & { readonly actions: NonNullable<DeviceTokenStatsBatch['actions']> });
 
 /** Cotangents of the statistics: what is multiplied with their Jacobian. */
 export interface TokenCotangents {
   /** `[N]` d loss / d logProb; the batch must have had actions. @default 0 */
-  readonly dLogProbs?: Float32Array | undefined;
+  readonly dLogProbs?: Float32Array | DeviceData | undefined;
   /** `[N]` d loss / d entropy. @default 0 */
-  readonly dEntropy?: Float32Array | undefined;
+  readonly dEntropy?: Float32Array | DeviceData | undefined;
   /** `[N]` d loss / d KL(q‖p), with the proxy as a constant; there must be a proxy. @default 0 */
-  readonly dKl?: Float32Array | undefined;
+  readonly dKl?: Float32Array | DeviceData | undefined;
 }
 
 const BATCH_INPUTS = [
@@ -51,16 +53,19 @@ const VJP = callOptions(() => ({
 
 /** Statistics of each token, and the way back from them to the logits. */
 export class TokenStats<Field extends TokenField> implements Disposable {
+  /** Where they were computed. */
+  readonly backend: 'cpu' | 'cuda';
   readonly tokens: TokenResults<Field>;
   readonly #pass: BackwardPass<keyof TokenCotangents>;
 
   /** @internal */
   constructor(pass: ForwardPass, tokens: TokenResults<Field>) {
+    this.backend = pass.context.backend;
     this.tokens = tokens;
     this.#pass = new BackwardPass('tokenStatsBackward', pass, (values, fields) => {
-      values[AT.d_log_prob] = fields.dLogProbs;
-      values[AT.d_entropy] = fields.dEntropy;
-      values[AT.d_kl] = fields.dKl;
+      values[AT.d_log_prob] = arrayArgument(fields.dLogProbs);
+      values[AT.d_entropy] = arrayArgument(fields.dEntropy);
+      values[AT.d_kl] = arrayArgument(fields.dKl);
     });
   }
 
@@ -73,7 +78,7 @@ export class TokenStats<Field extends TokenField> implements Disposable {
    * @example
    * const gradLogits = await stats.backward({ dLogProbs, dEntropy });
    */
-  async backward<Into extends Tensor = Tensor>(
+  async backward<Into extends AnyTensor = Tensor>(
     options: TokenCotangents & GradientOptions<Into> & JobOptions,
   ): Promise<Into> {
     const [fields, job] = VJP.job(options);
@@ -84,7 +89,7 @@ export class TokenStats<Field extends TokenField> implements Disposable {
    * {@link backward} on this thread, never with a copy.
    * @throws {LpRegError} As {@link backward}, except `ERR_ABORTED`.
    */
-  backwardSync<Into extends Tensor = Tensor>(options: TokenCotangents & GradientOptions<Into>): Into {
+  backwardSync<Into extends AnyTensor = Tensor>(options: TokenCotangents & GradientOptions<Into>): Into {
     return this.#pass.run(VJP.sync(options)) as Into;
   }
 
@@ -116,11 +121,11 @@ export function tokenStats<const Field extends TokenField = 'logProbs' | 'entrop
   options?: TokenStatsOptions<Field> & JobOptions,
 ): Promise<TokenStats<Field>>;
 export function tokenStats<const Field extends TokenField = 'entropy'>(
-  batch: TokenStatsBatch,
+  batch: TokenStatsBatch | DeviceTokenStatsBatch,
   options?: TokenStatsOptions<Field> & JobOptions,
 ): Promise<TokenStats<Field>>;
 export async function tokenStats(
-  batch: TokenStatsBatch,
+  batch: TokenStatsBatch | DeviceTokenStatsBatch,
   options?: TokenStatsOptions<TokenField> & JobOptions,
 ): Promise<TokenStats<TokenField>> {
   const [fields, job] = STATS.job(options);
@@ -137,11 +142,11 @@ export function tokenStatsSync<const Field extends TokenField = 'logProbs' | 'en
   options?: TokenStatsOptions<Field>,
 ): TokenStats<Field>;
 export function tokenStatsSync<const Field extends TokenField = 'entropy'>(
-  batch: TokenStatsBatch,
+  batch: TokenStatsBatch | DeviceTokenStatsBatch,
   options?: TokenStatsOptions<Field>,
 ): TokenStats<Field>;
 export function tokenStatsSync(
-  batch: TokenStatsBatch,
+  batch: TokenStatsBatch | DeviceTokenStatsBatch,
   options?: TokenStatsOptions<TokenField>,
 ): TokenStats<TokenField> {
   const call = statsCall(batch, STATS.sync(options), false);
@@ -149,7 +154,7 @@ export function tokenStatsSync(
 }
 
 function statsCall(
-  batch: TokenStatsBatch,
+  batch: TokenStatsBatch | DeviceTokenStatsBatch,
   fields: CallFields<keyof ReturnType<typeof noTokenStatsOptions>>,
   isJob: boolean,
 ) {
@@ -160,14 +165,14 @@ function statsCall(
   const { offered, byDefault } = statsOutputs(options.proxy, inputs.actions !== undefined);
   const plan = readOutputs(fields.outputs, offered, byDefault);
   const memory = ResultMemory.of(plan.fields.length, rows, isJob);
-  const context = contextOf(options.backend);
+  const context = contextFor(options.backend, checked.logits.data, 'logits');
   values[AT.allocate] = allocateByName;
   values[AT.options] = rowOptionsArgument(options);
   values[AT.outputs] = plan.bits;
   values[AT.results] = memory.scalars;
   values[AT.non_finite] = WORD_OPTIONS.nonFinite.words.indexOf(options.nonFinite);
   const time = now();
-  const result = (workspace: Uint8Array) =>
+  const result = (workspace: NativeWorkspace) =>
     new TokenStats<TokenField>({ context, batch: checked, time, workspace }, readTokens(plan, memory, rows));
   return { context, values, rows, result };
 }

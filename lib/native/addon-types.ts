@@ -1,8 +1,8 @@
 /** The addon's face, typed. Names in snake case are those of native/include/lpreg.h. */
 import type { TensorData } from '../tensors/tensor.js';
 
-/** What a forward pass hands to its backward passes; nobody outside sees it. */
-export type NativeWorkspace = Uint8Array;
+/** What a forward pass hands to its backward passes, or the device memory that holds it. */
+export type NativeWorkspace = Uint8Array | object;
 
 /** Allocates a typed array by the name of its type, for the addon; may throw. */
 export type Allocate = (type: ArrayTypeName, length: number) => ArrayBufferView;
@@ -62,6 +62,29 @@ export interface NativeContextInfo {
   readonly abiVersion: number;
 }
 
+/** What `cudaInfo` tells: `lpreg_cuda_info`. */
+export interface NativeCudaInfo {
+  /** Empty when a device can be used. */
+  readonly reason: string;
+  readonly advice: string;
+  /** Comma-separated compute capabilities, 90 for 9.0. */
+  readonly architectures: string;
+  /** 13000 for 13.0; 0: none. */
+  readonly driverVersion: number;
+  readonly runtimeVersion: number;
+  readonly deviceCount: number;
+}
+
+/** What `deviceInfo` tells: `lpreg_device_info`. */
+export interface NativeDeviceInfo {
+  readonly name: string;
+  /** Empty when the device can be used. */
+  readonly reason: string;
+  readonly memoryBytes: number;
+  readonly computeCapability: number;
+  readonly multiprocessors: number;
+}
+
 /** The addon. Its functions throw a {@link NativeFailure}. */
 export interface Addon {
   readonly addonPath: string;
@@ -69,7 +92,7 @@ export interface Addon {
   /** Orders of the addon's tables, for the test that compares them with ours. */
   readonly orders: Readonly<Record<string, readonly string[]>>;
   /** Returns the number of the context, which lasts as long as this JavaScript thread. */
-  createContext(backend: number, threads: number): number;
+  createContext(backend: number, threads: number, device: number): number;
   contextInfo(context: number): NativeContextInfo;
   setThreads(context: number, threads: number): void;
   /**
@@ -84,6 +107,15 @@ export interface Addon {
   abort(id: number): void;
   /** Rows that a running job has finished in its present pass. */
   rowsDone(id: number): number;
+  cudaInfo(): NativeCudaInfo;
+  deviceInfo(device: number): NativeDeviceInfo;
+  /** Element types are those of `napi_typedarray_type`. Returns a handle, which frees the memory when collected. */
+  deviceAllocate(device: number, elementType: number, length: number): object;
+  deviceWrap(pointer: bigint, elementType: number, length: number, stream: bigint): object;
+  deviceFacts(memory: object): { readonly device: number; readonly pointer: bigint };
+  deviceUpload(memory: object, data: ArrayBufferView): void;
+  deviceDownload(memory: object, data: ArrayBufferView): void;
+  deviceDispose(memory: object): void;
   /** Yardstick of the benchmarks: milliseconds of a memcpy, one share per thread. Both have the same size. */
   copyTime(target: TensorData, source: TensorData, threads: number): number;
   /** Yardstick of the benchmarks: milliseconds of flipping every sign in place, one share per thread. */

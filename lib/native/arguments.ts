@@ -5,6 +5,7 @@ const matrix = <Name extends string>(name: Name) =>
   [name, `${name}_dtype`, `${name}_row_stride`, `${name}_sequence_stride`, `${name}_strided`] as const;
 
 export const ARGUMENT_ORDER = [
+  'on_device',
   'options',
   'sequences',
   'tokens',

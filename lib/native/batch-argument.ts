@@ -1,5 +1,6 @@
 import { LpRegError } from '../errors.js';
 import { missing } from '../options/checks.js';
+import { arrayArgument, DeviceData } from '../tensors/device-data.js';
 import { requireShape, sizesOf, TENSOR_DTYPES, type TensorView, viewTensor } from '../tensors/layout.js';
 import { describe, type FieldReader, fieldReader, similarName } from '../tensors/own-fields.js';
 import { AT, type CallArguments, noArguments } from './arguments.js';
@@ -70,7 +71,7 @@ export function batchReader(known: readonly BatchInput[]): FieldReader<BatchInpu
 
 /** Fills in the arguments of a matrix, from the position of its array on. */
 export function setMatrix(values: CallArguments, position: number, tensor: TensorView): void {
-  values[position] = tensor.data;
+  values[position] = arrayArgument(tensor.data);
   values[position + 1] = TENSOR_DTYPES.indexOf(tensor.dtype);
   values[position + 2] = tensor.rowStride;
   values[position + 3] = tensor.sequenceStride;
@@ -87,6 +88,7 @@ export function logitsBatch(fields: BatchFields, temperature: number): CheckedLo
   const [sequences, tokens, vocab] = sizesOf(logits.shape);
   const values = inputArguments(fields, sequences, tokens, vocab);
   setMatrix(values, AT.logits, logits);
+  values[AT.on_device] = logits.data instanceof DeviceData;
   if (fields.oldLogits !== undefined) {
     const oldLogits = viewTensor(fields.oldLogits, 'oldLogits');
     requireShape(oldLogits, logits.shape, 'oldLogits');
@@ -139,13 +141,13 @@ function inputArguments(
   values[AT.tokens] = tokens;
   values[AT.rows] = sequences * tokens;
   values[AT.vocab] = vocab;
-  for (const [ours, position] of INPUT_POSITIONS) values[position] = fields[ours];
+  for (const [ours, position] of INPUT_POSITIONS) values[position] = arrayArgument(fields[ours]);
   values[AT.sequence_lengths] = sequenceLengths(fields.sequenceLengths);
   return values;
 }
 
 function sequenceLengths(value: unknown): unknown {
-  if (!Array.isArray(value)) return value;
+  if (!Array.isArray(value)) return arrayArgument(value);
   const wrong = value.findIndex((length) => typeof length !== 'number');
   if (wrong < 0) return Float64Array.from(value);
   const message = `sequenceLengths: expected numbers, received ${describe(value[wrong])}`;

@@ -1,5 +1,6 @@
 import { LpRegError } from '../errors.js';
 import type { Backend } from '../options/option-types.js';
+import { DeviceData } from '../tensors/device-data.js';
 import { describe } from '../tensors/own-fields.js';
 import type { NativeContextInfo } from './addon-types.js';
 import { addon } from './binding.js';
@@ -14,19 +15,33 @@ export interface ContextHandle {
   readonly backend: 'cpu' | 'cuda';
 }
 
-const handles = new Map<Backend, ContextHandle>();
+const handles = new Map<string, ContextHandle>();
 /** 0: as many as the machine allows. */
 let wantedThreads = 0;
 
 /**
  * The context of a back end, shared by every loss of this JavaScript thread.
+ * @param device - Ordinal of the CUDA device.
  * @throws {LpRegError} `ERR_BACKEND_UNAVAILABLE` with the reason, `ERR_LIBRARY`.
  */
-export function contextOf(backend: Backend): ContextHandle {
-  const known = handles.get(backend) ?? [...handles.values()].find((handle) => handle.backend === backend);
-  const handle = known ?? create(backend);
-  handles.set(backend, handle);
+export function contextOf(backend: Backend, device = 0): ContextHandle {
+  const key = `${backend === 'auto' ? 'cpu' : backend} ${device}`;
+  const handle = handles.get(key) ?? create(backend, device);
+  handles.set(key, handle);
   return handle;
+}
+
+/**
+ * The context in which a call runs: that of the device that holds its arrays, or of the back end asked for.
+ * @param array - The array that decides, such as that of the logits.
+ * @param argument - The caller's name for it, for errors.
+ * @throws {LpRegError} As {@link contextOf}; `ERR_TYPE` for device memory with `backend: 'cpu'`.
+ */
+export function contextFor(backend: Backend, array: unknown, argument: string): ContextHandle {
+  if (!(array instanceof DeviceData)) return contextOf(backend);
+  if (backend !== 'cpu') return contextOf('cuda', array.device);
+  const message = `${argument}: expected memory of the host with backend: 'cpu', received device memory`;
+  throw new LpRegError('ERR_TYPE', message, { argument });
 }
 
 /** What the library says about a context now. */
@@ -34,8 +49,8 @@ export function contextInfo(context: ContextHandle): NativeContextInfo {
   return guarded(() => addon().contextInfo(context.native));
 }
 
-function create(backend: Backend): ContextHandle {
-  const native = guarded(() => addon().createContext(BACKENDS.indexOf(backend), wantedThreads));
+function create(backend: Backend, device: number): ContextHandle {
+  const native = guarded(() => addon().createContext(BACKENDS.indexOf(backend), wantedThreads, device));
   const info = guarded(() => addon().contextInfo(native));
   return { native, backend: BACKENDS[info.backend] as 'cpu' | 'cuda' };
 }

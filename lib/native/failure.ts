@@ -24,10 +24,11 @@ const CODES: readonly LpRegErrorCode[] = [
   'ERR_SNAPSHOT_TOO_LARGE',
   'ERR_ABORTED',
   'ERR_BACKEND_UNAVAILABLE',
+  'ERR_DEVICE',
 ];
 
 /** Codes by the addon's own statuses, from 1000 on. */
-const ADDON_CODES: readonly LpRegErrorCode[] = ['ERR_DETACHED'];
+const ADDON_CODES: readonly LpRegErrorCode[] = ['ERR_DETACHED', 'ERR_DISPOSED'];
 
 const ADDON_BASE = 1000;
 const CONSUMED = 1;

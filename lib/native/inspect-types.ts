@@ -22,10 +22,34 @@ export interface InspectReport {
   readonly threads: number;
   readonly backends: {
     readonly cpu: true;
-    readonly cuda: {
-      readonly available: boolean;
-      /** Why the CUDA back end is off; absent when it is available. */
-      readonly reason?: string;
-    };
+    readonly cuda: CudaReport;
   };
+}
+
+/** What the library and this machine make of CUDA. */
+export interface CudaReport {
+  readonly available: boolean;
+  /** The one reason why the CUDA back end is off; absent when it is available. */
+  readonly reason?: string;
+  /** What to do about it; absent when it is available. */
+  readonly advice?: string;
+  /** CUDA that the library was built with, such as `'13.0'`; absent from a build without CUDA. */
+  readonly runtimeVersion?: string;
+  /** Newest CUDA that the driver offers; absent without a driver. */
+  readonly driverVersion?: string;
+  /** Compute capabilities that have kernels of their own, such as `'9.0'`; newer devices run too. */
+  readonly architectures: readonly string[];
+  /** Devices that the driver shows to this process, by ordinal. */
+  readonly devices: readonly DeviceReport[];
+}
+
+/** A CUDA device. */
+export interface DeviceReport {
+  readonly name: string;
+  /** Such as `'9.0'`. */
+  readonly computeCapability: string;
+  readonly memoryBytes: number;
+  readonly multiprocessors: number;
+  /** Why this device cannot be used; absent when it can. */
+  readonly reason?: string;
 }

@@ -1,6 +1,8 @@
+import type { Addon } from './addon-types.js';
 import { loadedAddon } from './binding.js';
 import { contextInfo, contextOf } from './context.js';
-import type { InspectReport } from './inspect-types.js';
+import { guarded } from './failure.js';
+import type { CudaReport, DeviceReport, InspectReport } from './inspect-types.js';
 
 /**
  * Tells which native library is in use, what it found on this machine, and why CUDA is off if it is.
@@ -11,7 +13,6 @@ import type { InspectReport } from './inspect-types.js';
 export function inspect(): InspectReport {
   const { addon, addonOrigin, libraryOrigin } = loadedAddon();
   const info = contextInfo(contextOf('cpu'));
-  const available = info.cudaReason === '';
   const { version } = require('../../package.json') as { version: string };
   return {
     version,
@@ -23,6 +24,38 @@ export function inspect(): InspectReport {
     instructionSet: info.instructionSet,
     instructionSets: info.instructionSets.split(',').reverse(),
     threads: info.threads,
-    backends: { cpu: true, cuda: available ? { available } : { available, reason: info.cudaReason } },
+    backends: { cpu: true, cuda: cudaReport(addon) },
   };
+}
+
+function cudaReport(addon: Addon): CudaReport {
+  const info = guarded(() => addon.cudaInfo());
+  const available = info.reason === '';
+  const devices = Array.from({ length: info.deviceCount }, (_, device) => deviceReport(addon, device));
+  return {
+    available,
+    ...(available ? {} : { reason: info.reason, advice: info.advice }),
+    ...(info.runtimeVersion === 0 ? {} : { runtimeVersion: cudaVersion(info.runtimeVersion) }),
+    ...(info.driverVersion === 0 ? {} : { driverVersion: cudaVersion(info.driverVersion) }),
+    architectures: info.architectures.split(',').filter(Boolean).map(Number).map(capability),
+    devices,
+  };
+}
+
+function deviceReport(addon: Addon, device: number): DeviceReport {
+  const { name, memoryBytes, multiprocessors, computeCapability, reason } = guarded(() =>
+    addon.deviceInfo(device),
+  );
+  const facts = { name, computeCapability: capability(computeCapability), memoryBytes, multiprocessors };
+  return reason === '' ? facts : { ...facts, reason };
+}
+
+/** 13000: 13.0. */
+function cudaVersion(version: number): string {
+  return `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`;
+}
+
+/** 90: 9.0. */
+function capability(number: number): string {
+  return `${Math.floor(number / 10)}.${number % 10}`;
 }

@@ -44,7 +44,8 @@ export interface CommonOptions {
    */
   readonly checkFirst?: boolean | undefined;
   /**
-   * `'cuda'` fails with `ERR_BACKEND_UNAVAILABLE` where there is none; `'auto'` takes the best there is.
+   * `'auto'` computes where the tensors are: on the CPU, or on the device of a `DeviceTensor`. `'cuda'` fails
+   * with `ERR_BACKEND_UNAVAILABLE` and the reason where there is none, and for tensors of the host.
    * @default 'auto'
    */
   readonly backend?: Backend | undefined;

@@ -1,5 +1,5 @@
 import type { ProxySnapshot } from './proxy-snapshot.js';
-import type { Tensor } from './tensor.js';
+import type { OnDevice, Tensor } from './tensor.js';
 
 /**
  * What per-token inputs and results hold one element for: the rows of the logits in memory order, `b * T + t`
@@ -104,3 +104,14 @@ export interface ObjectiveBatch extends ObjectiveInputs {
   readonly shape?: readonly [sequences: number, tokens: number] | undefined;
   readonly tokens: TokenStatistics;
 }
+
+/** {@link PolicyLossBatch} on a CUDA device; a proxy snapshot stays on the host. */
+export type DevicePolicyLossBatch = OnDevice<Omit<PolicyLossBatch, 'proxySnapshot'>> &
+  Pick<PolicyLossBatch, 'proxySnapshot'>;
+
+/** {@link TokenStatsBatch} on a CUDA device; a proxy snapshot stays on the host. */
+export type DeviceTokenStatsBatch = OnDevice<Omit<TokenStatsBatch, 'proxySnapshot'>> &
+  Pick<TokenStatsBatch, 'proxySnapshot'>;
+
+/** {@link ObjectiveBatch} whose `tokens.logProbs` are on a CUDA device. */
+export type DeviceObjectiveBatch = OnDevice<ObjectiveBatch>;

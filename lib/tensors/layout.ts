@@ -1,4 +1,5 @@
 import { LpRegError, type LpRegErrorCode } from '../errors.js';
+import { DeviceData } from './device-data.js';
 import { describe, fieldReader } from './own-fields.js';
 import type { TensorData, TensorDtype } from './tensor.js';
 
@@ -7,7 +8,7 @@ export const TENSOR_DTYPES: readonly TensorDtype[] = ['float32', 'float16', 'bfl
 
 /** A tensor whose description has been checked; its memory is looked at by the addon. */
 export interface TensorView {
-  readonly data: TensorData;
+  readonly data: TensorData | DeviceData;
   readonly dtype: TensorDtype;
   readonly shape: readonly number[];
   /** Elements from one row to the next. */
@@ -36,11 +37,15 @@ const readFields = fieldReader(() => ({
  */
 export function viewTensor(value: unknown, argument: string): TensorView {
   const { data, dtype, shape: sizes, strides } = readFields(value, argument);
-  if (!ArrayBuffer.isView(data)) throw wrong('ERR_TYPE', argument, 'data', 'a typed array', data);
+  const isDeviceData = data instanceof DeviceData;
+  if (!isDeviceData && !ArrayBuffer.isView(data)) {
+    throw wrong('ERR_TYPE', argument, 'data', 'a typed array or a DeviceArray', data);
+  }
+  if (isDeviceData && data.dtype !== dtype) throw wrong('ERR_DTYPE', argument, 'dtype', data.dtype, dtype);
   const shape = readShape(sizes, argument);
   const { rowStride, sequenceStride } = readStrides(strides, shape, argument);
   return {
-    data: data as TensorData,
+    data: data as TensorData | DeviceData,
     dtype: readDtype(dtype, argument),
     shape,
     rowStride,

@@ -1,3 +1,5 @@
+import type { DeviceData } from './device-data.js';
+
 /** Element types of logits and gradients. */
 export type TensorDtype = 'float32' | 'float16' | 'bfloat16';
 
@@ -40,3 +42,26 @@ export interface Tensor {
    */
   readonly strides?: readonly number[] | undefined;
 }
+
+/** {@link Tensor} in the memory of a CUDA device. */
+export interface DeviceTensor extends Omit<Tensor, 'data'> {
+  /** A `DeviceArray` of the tensor's dtype. */
+  readonly data: DeviceData;
+}
+
+/** Logits or their gradient, wherever they are. */
+export type AnyTensor = Tensor | DeviceTensor;
+
+/**
+ * A batch whose logits are in the memory of a CUDA device. Its other arrays may be `DeviceArray`s of the same
+ * device; those of the host are copied there in each call.
+ */
+export type OnDevice<T> = T extends Tensor
+  ? DeviceTensor
+  : T extends ArrayBufferView
+    ? T | DeviceData
+    : T extends readonly unknown[]
+      ? T
+      : T extends object
+        ? { readonly [Key in keyof T]: OnDevice<T[Key]> }
+        : T;

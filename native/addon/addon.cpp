@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "context.h"
+#include "device_functions.h"
 #include "environment.h"
 #include "operation.h"
 #include "options.h"
@@ -31,12 +32,12 @@ Napi::Value guarded(const Napi::CallbackInfo& info) {
 
 uint32_t job_id(const Napi::CallbackInfo& info) { return static_cast<uint32_t>(as_int32(info[0], "id")); }
 
-// createContext(backend, threads) -> number
+// createContext(backend, threads, device) -> number
 Napi::Value create_context(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(info.Env());
   std::vector<std::shared_ptr<Context>>& contexts = environment.contexts;
   contexts.push_back(std::make_shared<Context>(*environment.library.api, as_int32(info[0], "backend"),
-                                               as_int32(info[1], "threads")));
+                                               as_int32(info[1], "threads"), as_int32(info[2], "device")));
   return Napi::Number::New(info.Env(), static_cast<double>(contexts.size() - 1));
 }
 
@@ -109,6 +110,14 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("submit", Napi::Function::New<guarded<submit>>(env));
   exports.Set("abort", Napi::Function::New<guarded<abort_job>>(env));
   exports.Set("rowsDone", Napi::Function::New<guarded<rows_done>>(env));
+  exports.Set("cudaInfo", Napi::Function::New<guarded<cuda_info>>(env));
+  exports.Set("deviceInfo", Napi::Function::New<guarded<device_info>>(env));
+  exports.Set("deviceAllocate", Napi::Function::New<guarded<device_allocate>>(env));
+  exports.Set("deviceWrap", Napi::Function::New<guarded<device_wrap>>(env));
+  exports.Set("deviceFacts", Napi::Function::New<guarded<device_facts>>(env));
+  exports.Set("deviceUpload", Napi::Function::New<guarded<device_upload>>(env));
+  exports.Set("deviceDownload", Napi::Function::New<guarded<device_download>>(env));
+  exports.Set("deviceDispose", Napi::Function::New<guarded<device_dispose>>(env));
   exports.Set("copyTime", Napi::Function::New<guarded<copy_time>>(env));
   exports.Set("negateTime", Napi::Function::New<guarded<negate_time>>(env));
   return exports;

@@ -1,5 +1,7 @@
 #include "allocator.h"
 
+#include <utility>
+
 namespace lpreg_addon {
 
 Allocator::Allocator(const Arguments& arguments) {
@@ -26,14 +28,26 @@ Workspace::Workspace(const ArrayView& view)
 Workspace::Workspace(size_t bytes)
     : memory_(new double[bytes / sizeof(double) + 1]), data_(memory_.get()), bytes_(bytes) {}
 
-Workspace Workspace::make(const Arguments& arguments, size_t bytes) {
-  return Workspace(Allocator(arguments).array("Uint8Array", napi_uint8_array, bytes));
+Workspace::Workspace(std::shared_ptr<DeviceMemory> memory)
+    : device_memory_(std::move(memory)), data_(device_memory_->data()), bytes_(device_memory_->bytes()) {}
+
+Workspace Workspace::make(const Arguments& arguments, size_t bytes, const Storage& storage) {
+  if (!storage.on_device()) {
+    return Workspace(Allocator(arguments).array("Uint8Array", napi_uint8_array, bytes));
+  }
+  Workspace workspace(storage.allocate_on_device(bytes));
+  workspace.array_ = Napi::Persistent(wrap(arguments.env(), workspace.device_memory_));
+  return workspace;
 }
 
-Workspace Workspace::given(const Arguments& arguments) {
-  return Workspace(view_array(arguments[Argument::workspace], "workspace"));
+Workspace Workspace::given(const Arguments& arguments, Storage& storage) {
+  const ArrayView view = view_array(arguments[Argument::workspace], "workspace");
+  storage.in_use(view);
+  return Workspace(view);
 }
 
-Workspace Workspace::own(size_t bytes) { return Workspace(bytes); }
+Workspace Workspace::own(size_t bytes, const Storage& storage) {
+  return storage.on_device() ? Workspace(storage.allocate_on_device(bytes)) : Workspace(bytes);
+}
 
 }  // namespace lpreg_addon

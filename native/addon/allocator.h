@@ -10,6 +10,7 @@
 
 #include "arguments.h"
 #include "array_view.h"
+#include "storage.h"
 
 namespace lpreg_addon {
 
@@ -29,11 +30,11 @@ class Allocator {
 class Workspace {
  public:
   // For JavaScript to keep.
-  static Workspace make(const Arguments& arguments, size_t bytes);
+  static Workspace make(const Arguments& arguments, size_t bytes, const Storage& storage);
   // One that an earlier call has made: the argument `workspace`.
-  static Workspace given(const Arguments& arguments);
+  static Workspace given(const Arguments& arguments, Storage& storage);
   // For one operation only.
-  static Workspace own(size_t bytes);
+  static Workspace own(size_t bytes, const Storage& storage);
 
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
@@ -42,9 +43,11 @@ class Workspace {
  private:
   explicit Workspace(const ArrayView& view);
   explicit Workspace(size_t bytes);
+  explicit Workspace(std::shared_ptr<DeviceMemory> memory);
 
   Napi::ObjectReference array_;
   std::unique_ptr<double[]> memory_;
+  std::shared_ptr<DeviceMemory> device_memory_;
   void* data_;
   size_t bytes_;
 };

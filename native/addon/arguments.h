@@ -18,7 +18,7 @@ namespace lpreg_addon {
   X(matrix) X(matrix##_dtype) X(matrix##_row_stride) X(matrix##_sequence_stride) X(matrix##_strided)
 
 #define LPREG_ARGUMENTS(X)                                                             \
-  X(options)                                                                           \
+  X(on_device) X(options)                                                              \
   X(sequences) X(tokens) X(rows) X(vocab)                                              \
   LPREG_MATRIX_ARGUMENTS(X, logits)                                                    \
   LPREG_MATRIX_ARGUMENTS(X, old_logits)                                                \

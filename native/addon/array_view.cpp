@@ -31,6 +31,12 @@ void read_buffer_state(Napi::Env env, napi_value buffer, ArrayView& view) {
   if (detached) throw Failure{kDetached, view.argument, "its ArrayBuffer is detached"};
 }
 
+ArrayView view_device(const Napi::Value& value, const char* argument) {
+  std::shared_ptr<DeviceMemory> memory = find_device_memory(value, argument);
+  if (memory == nullptr) throw Failure{LPREG_ERR_TYPE, argument, "expected a typed array"};
+  return {value, argument, memory->type(), memory->length(), memory->data(), memory, false};
+}
+
 }  // namespace
 
 size_t element_size(napi_typedarray_type type) { return array_type(type).element_size; }
@@ -38,14 +44,14 @@ size_t element_size(napi_typedarray_type type) { return array_type(type).element
 size_t ArrayView::bytes() const { return length * element_size(type); }
 
 ArrayView view_array(const Napi::Value& value, const char* argument) {
-  ArrayView view{value, argument, napi_uint8_array, 0, nullptr, false};
+  ArrayView view{value, argument, napi_uint8_array, 0, nullptr, nullptr, false};
   napi_value buffer = nullptr;
   void* data = nullptr;
   const Napi::Env env = value.Env();
   const napi_status status = value.IsEmpty() ? napi_invalid_arg
                                              : napi_get_typedarray_info(env, value, &view.type, &view.length,
                                                                         &data, &buffer, nullptr);
-  if (status == napi_invalid_arg) throw Failure{LPREG_ERR_TYPE, argument, "expected a typed array"};
+  if (status == napi_invalid_arg) return view_device(value, argument);
   check_status(env, status);
   read_buffer_state(env, buffer, view);
   // An empty array has no address; to the C ABI that would say that it is absent.

@@ -36,8 +36,7 @@ lpreg_scalar read_scalar(const Arguments& arguments, Argument argument) {
   return {LPREG_HOST, as_number(*value, argument_name(argument)), nullptr};
 }
 
-std::vector<int64_t> read_integers(const Napi::Value& value, const char* name) {
-  const ArrayView view = view_array(value, name);
+std::vector<int64_t> to_integers(const ArrayView& view) {
   require_type(view, {napi_int32_array, napi_bigint64_array});
   if (view.type == napi_bigint64_array) {
     const auto* begin = reinterpret_cast<const int64_t*>(view.data);
@@ -61,7 +60,7 @@ const uint8_t* read_row_flags(const Arguments& arguments, Argument argument, con
 
 BatchArgument::BatchArgument(const Arguments& arguments, Storage& storage) {
   batch_.struct_size = sizeof batch_;
-  read_layout(arguments);
+  read_layout(arguments, storage);
   read_matrices(arguments, storage);
   read_actions(arguments, storage);
   read_advantages(arguments, storage);
@@ -78,7 +77,7 @@ BatchArgument::BatchArgument(const Arguments& arguments, Storage& storage) {
   batch_.chosen = read_row_flags(arguments, Argument::chosen, "chosen", batch_.rows, storage);
 }
 
-void BatchArgument::read_layout(const Arguments& arguments) {
+void BatchArgument::read_layout(const Arguments& arguments, Storage& storage) {
   batch_.rows = arguments.size(Argument::rows);
   batch_.vocab = arguments.size(Argument::vocab);
   const auto cu_seq_lens = arguments.optional(Argument::cu_seq_lens);
@@ -87,10 +86,17 @@ void BatchArgument::read_layout(const Arguments& arguments) {
     batch_.tokens = arguments.size(Argument::tokens);
     return;
   }
-  cu_seq_lens_ = read_integers(*cu_seq_lens, "cu_seq_lens");
-  if (cu_seq_lens_.empty()) throw Failure{LPREG_ERR_SHAPE, "cu_seq_lens", "expected one element at least"};
-  batch_.cu_seq_lens = cu_seq_lens_.data();
-  batch_.sequences = static_cast<int64_t>(cu_seq_lens_.size()) - 1;
+  const ArrayView view = view_array(*cu_seq_lens, "cu_seq_lens");
+  if (view.length == 0) throw Failure{LPREG_ERR_SHAPE, "cu_seq_lens", "expected one element at least"};
+  batch_.sequences = static_cast<int64_t>(view.length) - 1;
+  if (view.device != nullptr) {
+    require_type(view, {napi_bigint64_array});
+    batch_.cu_seq_lens = reinterpret_cast<const int64_t*>(storage.small_input(view));
+    return;
+  }
+  cu_seq_lens_ = to_integers(view);
+  const uint8_t* data = storage.small_input(cu_seq_lens_.data(), cu_seq_lens_.size() * sizeof(int64_t));
+  batch_.cu_seq_lens = reinterpret_cast<const int64_t*>(data);
 }
 
 void BatchArgument::read_matrices(const Arguments& arguments, Storage& storage) {

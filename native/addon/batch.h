@@ -19,7 +19,7 @@ class BatchArgument {
   const lpreg_batch& get() const { return batch_; }
 
  private:
-  void read_layout(const Arguments& arguments);
+  void read_layout(const Arguments& arguments, Storage& storage);
   void read_matrices(const Arguments& arguments, Storage& storage);
   void read_actions(const Arguments& arguments, Storage& storage);
   void read_advantages(const Arguments& arguments, Storage& storage);

@@ -2,16 +2,15 @@
 
 namespace lpreg_addon {
 
-Context::Context(const lpreg_api& api, int32_t backend, int32_t threads) : api_(api) {
-  // A CUDA context takes device memory, which this binding does not hold yet; it asks the library for the
-  // reason only.
-  const bool device = backend == LPREG_BACKEND_CUDA;
-  const lpreg_context_options options{sizeof options, backend, threads, 0};
+Context::Context(const lpreg_api& api, int32_t backend, int32_t threads, int32_t device)
+    : api_(api), on_cuda_(backend == LPREG_BACKEND_CUDA), device_(device) {
+  lpreg_context_options options{};
+  options.struct_size = sizeof options;
+  options.backend = backend;
+  options.threads = threads;
+  options.device = device;
   lpreg_error error = empty_error();
   throw_if_failed(api_.context_create(&options, &context_, &error), error);
-  if (!device) return;
-  api_.context_destroy(context_);
-  throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "backend", "device tensors are offered by the C ABI only"};
 }
 
 Context::~Context() { api_.context_destroy(context_); }

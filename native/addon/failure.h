@@ -11,7 +11,7 @@
 namespace lpreg_addon {
 
 // Beyond lpreg_status: what can only go wrong with JavaScript objects.
-enum AddonStatus : int32_t { kDetached = 1000 };
+enum AddonStatus : int32_t { kDetached = 1000, kDisposed = 1001 };
 
 struct Failure {
   int32_t status;        // lpreg_status or AddonStatus

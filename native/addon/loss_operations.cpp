@@ -8,12 +8,6 @@
 namespace lpreg_addon {
 namespace {
 
-lpreg_loss_result empty_result() {
-  lpreg_loss_result result{};
-  result.struct_size = sizeof result;
-  return result;
-}
-
 lpreg_scalar grad_output_of(const Arguments& arguments) {
   return {LPREG_HOST, arguments.number(Argument::grad_output), nullptr};
 }
@@ -22,8 +16,7 @@ lpreg_scalar grad_output_of(const Arguments& arguments) {
 class LossOperation : public Operation {
  public:
   explicit LossOperation(const Request& request)
-      : context_(request.context),
-        storage_(request.is_job),
+      : Operation(request),
         options_(read_loss_options(request.arguments)),
         batch_(request.arguments, storage_) {}
 
@@ -37,8 +30,6 @@ class LossOperation : public Operation {
     return bytes;
   }
 
-  std::shared_ptr<Context> context_;
-  Storage storage_;
   lpreg_loss_options options_;
   BatchArgument batch_;
 };
@@ -48,29 +39,31 @@ class LossForward : public LossOperation {
   explicit LossForward(const Request& request)
       : LossOperation(request),
         results_(request.arguments, batch_.get().rows, storage_),
-        workspace_(Workspace::make(request.arguments, workspace_bytes())) {}
+        workspace_(Workspace::make(request.arguments, workspace_bytes(), storage_)) {}
 
   lpreg_status run(const lpreg_call& call, lpreg_error* error) override {
     return context_->api().loss_forward(context_->get(), &options_, &batch_.get(), workspace_.data(),
-                                        workspace_.bytes(), &results_.tokens(), &result_, &call, error);
+                                        workspace_.bytes(), &results_.tokens(), results_.scalars(), &call,
+                                        error);
   }
 
+  void fetch() override { results_.fetch(); }
+
   Napi::Value result(Napi::Env) override {
-    results_.store(result_);
+    results_.store();
     return workspace_.value();
   }
 
  private:
   Results results_;
   Workspace workspace_;
-  lpreg_loss_result result_ = empty_result();
 };
 
 class LossBackward : public LossOperation {
  public:
   explicit LossBackward(const Request& request)
       : LossOperation(request),
-        workspace_(Workspace::given(request.arguments)),
+        workspace_(Workspace::given(request.arguments, storage_)),
         grad_output_(grad_output_of(request.arguments)),
         gradient_(request.arguments, batch_.get(), storage_) {}
 
@@ -99,17 +92,19 @@ class LossForwardBackward : public LossOperation {
         results_(request.arguments, batch_.get().rows, storage_),
         grad_output_(grad_output_of(request.arguments)),
         gradient_(request.arguments, batch_.get(), storage_),
-        workspace_(Workspace::own(workspace_bytes())) {}
+        workspace_(Workspace::own(workspace_bytes(), storage_)) {}
 
   lpreg_status run(const lpreg_call& call, lpreg_error* error) override {
     return context_->api().loss_forward_backward(context_->get(), &options_, &batch_.get(), workspace_.data(),
                                                  workspace_.bytes(), grad_output_, &gradient_.matrix(),
-                                                 &results_.tokens(), &result_, &call, error);
+                                                 &results_.tokens(), results_.scalars(), &call, error);
   }
+
+  void fetch() override { results_.fetch(); }
 
   Napi::Value result(Napi::Env env) override {
     gradient_.write_back(env);
-    results_.store(result_);
+    results_.store();
     return env.Undefined();
   }
 
@@ -120,7 +115,6 @@ class LossForwardBackward : public LossOperation {
   lpreg_scalar grad_output_;
   GradientArgument gradient_;
   Workspace workspace_;
-  lpreg_loss_result result_ = empty_result();
 };
 
 }  // namespace

@@ -11,23 +11,23 @@ namespace {
 class Objective : public Operation {
  public:
   explicit Objective(const Request& request)
-      : context_(request.context),
-        storage_(request.is_job),
+      : Operation(request),
         options_(read_loss_options(request.arguments)),
         batch_(request.arguments, storage_),
         tokens_(read_token_inputs(request.arguments, batch_.get().rows, storage_)),
         results_(request.arguments, batch_.get().rows, storage_),
-        workspace_(Workspace::own(workspace_bytes())) {
-    result_.struct_size = sizeof result_;
-  }
+        workspace_(Workspace::own(workspace_bytes(), storage_)) {}
 
   lpreg_status run(const lpreg_call& call, lpreg_error* error) override {
     return context_->api().objective(context_->get(), &options_, &batch_.get(), &tokens_, workspace_.data(),
-                                     workspace_.bytes(), &results_.tokens(), &result_, &call, error);
+                                     workspace_.bytes(), &results_.tokens(), results_.scalars(), &call,
+                                     error);
   }
 
+  void fetch() override { results_.fetch(); }
+
   Napi::Value result(Napi::Env env) override {
-    results_.store(result_);
+    results_.store();
     return env.Undefined();
   }
 
@@ -41,14 +41,11 @@ class Objective : public Operation {
     return bytes;
   }
 
-  std::shared_ptr<Context> context_;
-  Storage storage_;
   lpreg_loss_options options_;
   BatchArgument batch_;
   lpreg_token_outputs tokens_;
   Results results_;
   Workspace workspace_;
-  lpreg_loss_result result_{};
 };
 
 }  // namespace

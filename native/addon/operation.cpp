@@ -1,6 +1,7 @@
 #include "operation.h"
 
 #include <iterator>
+#include <mutex>
 
 namespace lpreg_addon {
 namespace {
@@ -20,7 +21,26 @@ constexpr Maker kMakers[] = {
     {"proxySnapshot", make_proxy_snapshot},
 };
 
+void run_to_end(Operation& operation, const lpreg_call& call) {
+  Context& context = operation.context();
+  std::unique_lock<std::mutex> turn(context.turn(), std::defer_lock);
+  if (context.on_cuda()) turn.lock();
+  lpreg_error error = empty_error();
+  throw_if_failed(operation.run(call, &error), error);
+  if (!operation.storage().on_device()) return;
+  throw_if_failed(context.api().context_synchronize(context.get(), call.stream, &error), error);
+  operation.fetch();
+}
+
 }  // namespace
+
+Operation::Operation(const Request& request)
+    : context_(request.context),
+      storage_(*context_, request.is_job, request.arguments.flag(Argument::on_device)) {
+  if (storage_.on_device() == context_->on_cuda()) return;
+  if (storage_.on_device()) throw Failure{LPREG_ERR_TYPE, "context", "expected that of a device"};
+  throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "backend", "'cuda' takes device tensors only"};
+}
 
 std::unique_ptr<Operation> make_operation(const Napi::Value& position, const Request& request) {
   const double number = as_number(position, "operation");
@@ -40,12 +60,14 @@ std::optional<Failure> run_operation(Operation& operation, const volatile int32_
                                      volatile int64_t* rows_done) noexcept {
   lpreg_call call{};
   call.struct_size = sizeof call;
-  call.cancel = cancel;
-  call.rows_done = rows_done;
+  if (!operation.storage().on_device()) {
+    call.cancel = cancel;
+    call.rows_done = rows_done;
+  }
+  call.stream = operation.storage().stream();
   call.gradient_is_scratch = operation.gradient_is_scratch() ? 1 : 0;
   try {
-    lpreg_error error = empty_error();
-    throw_if_failed(operation.run(call, &error), error);
+    run_to_end(operation, call);
     return std::nullopt;
   } catch (...) {
     Failure failure = current_failure();

@@ -9,28 +9,38 @@
 #include "arguments.h"
 #include "context.h"
 #include "lpreg.h"
+#include "storage.h"
 
 namespace lpreg_addon {
-
-class Operation {
- public:
-  virtual ~Operation() = default;
-  Operation() = default;
-  Operation(const Operation&) = delete;
-  Operation& operator=(const Operation&) = delete;
-
-  // Any thread; may throw what current_failure() knows.
-  virtual lpreg_status run(const lpreg_call& call, lpreg_error* error) = 0;
-  // JavaScript thread, after a run that succeeded; may throw a Failure.
-  virtual Napi::Value result(Napi::Env env) = 0;
-  // Whether nobody sees what a run that failed has written.
-  virtual bool gradient_is_scratch() const { return true; }
-};
 
 struct Request {
   std::shared_ptr<Context> context;
   const Arguments& arguments;
   bool is_job;
+};
+
+class Operation {
+ public:
+  explicit Operation(const Request& request);
+  virtual ~Operation() = default;
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+
+  // Any thread; may throw what current_failure() knows.
+  virtual lpreg_status run(const lpreg_call& call, lpreg_error* error) = 0;
+  // The same thread, once a device has finished; brings results to the host.
+  virtual void fetch() {}
+  // JavaScript thread, after a run that succeeded; may throw a Failure.
+  virtual Napi::Value result(Napi::Env env) = 0;
+  // Whether nobody sees what a run that failed has written.
+  virtual bool gradient_is_scratch() const { return true; }
+
+  Context& context() const { return *context_; }
+  const Storage& storage() const { return storage_; }
+
+ protected:
+  std::shared_ptr<Context> context_;
+  Storage storage_;
 };
 
 // By its position in operation_names(). Throws a Failure where the arguments are wrong.

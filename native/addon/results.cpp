@@ -68,7 +68,8 @@ constexpr Field kTokenFields[] = {
 
 #undef LPREG_FIELD
 
-constexpr size_t kScalars = std::size(kNumbers) + std::size(kCounts);
+constexpr size_t kScalarBytes = (std::size(kNumbers) + std::size(kCounts)) * sizeof(double);
+static_assert(sizeof(lpreg_loss_result) % alignof(double) == 0, "fields follow it on a device");
 
 template <class T>
 T load(const lpreg_loss_result& result, const Field& field) {
@@ -90,8 +91,10 @@ void append_names(Napi::Array& names, const Field (&fields)[count]) {
 uint8_t* read_memory(const Arguments& arguments, size_t bytes, Storage& storage) {
   const ArrayView view = view_array(arguments[Argument::results], "results");
   require_type(view, {napi_float64_array});
-  if (view.bytes() < bytes) throw Failure{LPREG_ERR_SHAPE, "results", "too short"};
-  return storage.in_use(view);
+  if (view.device != nullptr || view.bytes() < bytes) {
+    throw Failure{LPREG_ERR_SHAPE, "results", "expected memory of the host, long enough"};
+  }
+  return storage.in_use_by_host(view);
 }
 
 }  // namespace
@@ -103,21 +106,35 @@ Results::Results(const Arguments& arguments, int64_t rows, Storage& storage) {
     throw Failure{LPREG_ERR_OPTION, "outputs", "expected bits of fields"};
   }
   const size_t stride = static_cast<size_t>(rows) * 4;
-  uint8_t* memory = read_memory(arguments, kScalars * sizeof(double) + fields * stride, storage);
-  scalars_ = reinterpret_cast<double*>(memory);
-  memory += kScalars * sizeof(double);
+  token_bytes_ = fields * stride;
+  memory_ = read_memory(arguments, kScalarBytes + token_bytes_, storage);
+  uint8_t* target = memory_ + kScalarBytes;
+  if (storage.on_device()) {
+    on_device_ = storage.allocate_on_device(sizeof result_ + token_bytes_);
+    target = on_device_->data() + sizeof result_;
+  }
+  result_.struct_size = sizeof result_;
   tokens_.struct_size = sizeof tokens_;
   for (size_t i = 0; i < std::size(kTokenFields); ++i) {
     if ((outputs >> i & 1) == 0) continue;
-    set_field(tokens_, kTokenFields[i], memory);
-    memory += stride;
+    set_field(tokens_, kTokenFields[i], target);
+    target += stride;
   }
 }
 
-void Results::store(const lpreg_loss_result& result) const {
-  double* scalar = scalars_;
-  for (const Field& field : kNumbers) *scalar++ = load<double>(result, field);
-  for (const Field& field : kCounts) *scalar++ = static_cast<double>(load<int64_t>(result, field));
+lpreg_loss_result* Results::scalars() {
+  return on_device_ == nullptr ? &result_ : reinterpret_cast<lpreg_loss_result*>(on_device_->data());
+}
+
+void Results::fetch() {
+  on_device_->download(&result_, sizeof result_);
+  on_device_->download(memory_ + kScalarBytes, token_bytes_, sizeof result_);
+}
+
+void Results::store() const {
+  auto* scalar = reinterpret_cast<double*>(memory_);
+  for (const Field& field : kNumbers) *scalar++ = load<double>(result_, field);
+  for (const Field& field : kCounts) *scalar++ = static_cast<double>(load<int64_t>(result_, field));
 }
 
 lpreg_token_outputs read_token_inputs(const Arguments& arguments, int64_t rows, Storage& storage) {

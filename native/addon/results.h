@@ -15,12 +15,20 @@ class Results {
   // row follow for each field of lpreg_token_outputs whose bit is set in `outputs`, in the struct's order.
   Results(const Arguments& arguments, int64_t rows, Storage& storage);
 
+  // Where the library writes to: device memory in a call over such.
   const lpreg_token_outputs& tokens() const { return tokens_; }
-  void store(const lpreg_loss_result& result) const;
+  lpreg_loss_result* scalars();
+  // Copies what a device has written; any thread.
+  void fetch();
+  // Writes the scalars to `results`; JavaScript thread.
+  void store() const;
 
  private:
-  double* scalars_;
+  uint8_t* memory_;
+  size_t token_bytes_;
+  lpreg_loss_result result_{};
   lpreg_token_outputs tokens_{};
+  std::shared_ptr<DeviceMemory> on_device_;  // the struct of scalars, then the fields; null: host memory
 };
 
 // Per-token inputs of the scalar stage; what is absent is NULL.

@@ -13,12 +13,14 @@ namespace {
 class ProxySnapshot : public Operation {
  public:
   explicit ProxySnapshot(const Request& request)
-      : context_(request.context),
-        storage_(request.is_job),
+      : Operation(request),
         options_(read_row_options(request.arguments)),
         batch_(request.arguments, storage_),
         allocator_(request.arguments),
-        max_entries_(request.arguments.size(Argument::max_entries)) {}
+        max_entries_(request.arguments.size(Argument::max_entries)) {
+    if (!context_->on_cuda()) return;
+    throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "backend", "proxy snapshots are taken on the CPU"};
+  }
 
   lpreg_status run(const lpreg_call& call, lpreg_error* error) override {
     const lpreg_api& api = context_->api();
@@ -74,8 +76,6 @@ class ProxySnapshot : public Operation {
     return snapshot;
   }
 
-  std::shared_ptr<Context> context_;
-  Storage storage_;
   lpreg_row_options options_;
   BatchArgument batch_;
   Allocator allocator_;

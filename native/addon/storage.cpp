@@ -4,9 +4,23 @@
 
 namespace lpreg_addon {
 
+Storage::Storage(const Context& context, bool is_job, bool on_device)
+    : context_(context), is_job_(is_job), on_device_(on_device) {
+  inputs_.reserve(kUsualInputs);
+}
+
 const uint8_t* Storage::small_input(const ArrayView& view) {
   inputs_.push_back({view.argument, view.data, view.bytes()});
+  if (view.device != nullptr) return in_use(view);
+  if (on_device_) return small_input(view.data, view.bytes());
   return is_job_ || view.shared ? copy(view.data, view.bytes()) : view.data;
+}
+
+const uint8_t* Storage::small_input(const void* data, size_t bytes) {
+  if (!on_device_) return static_cast<const uint8_t*>(data);
+  device_memory_.push_back(allocate_on_device(bytes));
+  device_memory_.back()->upload(data, bytes);
+  return device_memory_.back()->data();
 }
 
 uint8_t* Storage::large_input(const ArrayView& view, size_t bytes) {
@@ -14,9 +28,43 @@ uint8_t* Storage::large_input(const ArrayView& view, size_t bytes) {
   return can_write(view) ? in_use(view) : copy(view.data, bytes);
 }
 
+bool Storage::can_write(const ArrayView& view) const {
+  return !is_job_ || view.shared || view.device != nullptr;
+}
+
 uint8_t* Storage::in_use(const ArrayView& view) {
+  if (!on_device_ && view.device == nullptr) return in_use_by_host(view);
+  use_device_array(view);
+  return view.data;
+}
+
+uint8_t* Storage::in_use_by_host(const ArrayView& view) {
   if (is_job_) references_.push_back(Napi::Persistent(view.array.As<Napi::Object>()));
   return view.data;
+}
+
+void Storage::use_device_array(const ArrayView& view) {
+  if (view.device == nullptr) {
+    throw Failure{LPREG_ERR_TYPE, view.argument, "expected device memory, as the logits are"};
+  }
+  if (!on_device_) {
+    throw Failure{LPREG_ERR_TYPE, view.argument, "expected memory of the host, as the logits are"};
+  }
+  const DeviceMemory& memory = *view.device;
+  if (memory.device() != context_.device()) {
+    throw Failure{LPREG_ERR_TYPE, view.argument,
+                  "lies on device " + std::to_string(memory.device()) + ", not on device " +
+                      std::to_string(context_.device())};
+  }
+  if (memory.stream() != nullptr && stream_ != nullptr && memory.stream() != stream_) {
+    throw Failure{LPREG_ERR_OPTION, view.argument, "is used in the order of another stream"};
+  }
+  if (memory.stream() != nullptr) stream_ = memory.stream();
+  device_memory_.push_back(view.device);
+}
+
+std::shared_ptr<DeviceMemory> Storage::allocate_on_device(size_t bytes) const {
+  return std::make_shared<DeviceMemory>(context_.api(), context_.device(), napi_uint8_array, bytes);
 }
 
 uint8_t* Storage::allocate(size_t bytes) {

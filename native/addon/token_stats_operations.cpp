@@ -25,15 +25,12 @@ struct StatesLayout {
 class TokenOperation : public Operation {
  public:
   explicit TokenOperation(const Request& request)
-      : context_(request.context),
-        storage_(request.is_job),
+      : Operation(request),
         options_(read_row_options(request.arguments)),
         batch_(request.arguments, storage_),
         layout_{static_cast<size_t>(batch_.get().rows), options_.proxy == LPREG_PROXY_OLD} {}
 
  protected:
-  std::shared_ptr<Context> context_;
-  Storage storage_;
   lpreg_row_options options_;
   BatchArgument batch_;
   StatesLayout layout_;
@@ -45,13 +42,15 @@ class TokenStats : public TokenOperation {
       : TokenOperation(request),
         non_finite_(request.arguments.integer(Argument::non_finite)),
         results_(request.arguments, batch_.get().rows, storage_),
-        states_(Workspace::make(request.arguments, layout_.bytes())) {}
+        states_(Workspace::make(request.arguments, layout_.bytes(), storage_)) {}
 
   lpreg_status run(const lpreg_call& call, lpreg_error* error) override {
     return context_->api().token_stats(context_->get(), &options_, &batch_.get(), non_finite_,
                                        layout_.states(states_), layout_.proxy_states(states_),
                                        &results_.tokens(), &call, error);
   }
+
+  void fetch() override { results_.fetch(); }
 
   Napi::Value result(Napi::Env) override { return states_.value(); }
 
@@ -65,7 +64,7 @@ class TokenStatsBackward : public TokenOperation {
  public:
   explicit TokenStatsBackward(const Request& request)
       : TokenOperation(request),
-        states_(Workspace::given(request.arguments)),
+        states_(Workspace::given(request.arguments, storage_)),
         d_log_prob_(cotangent_of(request.arguments, Argument::d_log_prob)),
         d_entropy_(cotangent_of(request.arguments, Argument::d_entropy)),
         d_kl_(cotangent_of(request.arguments, Argument::d_kl)),
