@@ -133,6 +133,7 @@ add_test(NAME bench.emulated COMMAND lpreg_bench_emulated --vocab 40,1003 --rows
 set_tests_properties(bench.emulated PROPERTIES LABELS emulated TIMEOUT 300)
 
 add_emulated_test(parity.emulated "" $<TARGET_FILE:lpreg_parity_emulated> 1 300)
+add_emulated_test(staging.emulated "" $<TARGET_FILE:lpreg_staging_emulated> 1 30)
 add_emulated_golden_test(planned "" lpreg_golden_emulated 200000 lazy=1)
 add_emulated_golden_test(turing "" lpreg_golden_emulated 40000 device=t4)
 add_emulated_golden_test(orders "" lpreg_golden_emulated 1100 threads=96 threads=96,order=reverse

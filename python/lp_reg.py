@@ -74,7 +74,8 @@ class Error(_Sized):
 
 
 class ContextOptions(_Sized):
-    _fields_ = [('struct_size', c_size_t), ('backend', c_int32), ('threads', c_int32), ('device', c_int32)]
+    _fields_ = [('struct_size', c_size_t), ('backend', c_int32), ('threads', c_int32), ('device', c_int32),
+                ('staging_bytes', c_int64)]
 
 
 class ContextInfo(_Sized):
@@ -85,7 +86,7 @@ class ContextInfo(_Sized):
 
 class Call(_Sized):
     _fields_ = [('struct_size', c_size_t), ('stream', c_void_p), ('cancel', c_void_p), ('rows_done', c_void_p),
-                ('gradient_is_scratch', c_int32)]
+                ('gradient_is_scratch', c_int32), ('host_memory', c_int32)]
 
 
 class Scalar(Structure):

@@ -105,6 +105,12 @@ int device_of_pointer(const void* pointer, int* device) {
   return static_cast<int>(code);
 }
 
+int allocate_pinned(void** memory, size_t bytes) {
+  return static_cast<int>(cudaHostAlloc(memory, bytes, cudaHostAllocDefault));
+}
+
+int release_pinned(void* memory) { return static_cast<int>(cudaFreeHost(memory)); }
+
 int create_stream(void** stream) {
   return static_cast<int>(
       cudaStreamCreateWithFlags(reinterpret_cast<cudaStream_t*>(stream), cudaStreamNonBlocking));

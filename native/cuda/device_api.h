@@ -35,12 +35,16 @@ int set_device(int device);
 int device_facts(int device, DeviceFacts* facts);
 int device_of_pointer(const void* pointer, int* device);  // -1: memory of no device
 int allocate(void** memory, size_t bytes);
-int release(void* memory);  // waits for the device; nullptr is allowed
+int release(void* memory);                         // waits for the device; nullptr is allowed
+int allocate_pinned(void** memory, size_t bytes);  // of the host, reached by the device while others work
+int release_pinned(void* memory);                  // nullptr is allowed
 int create_stream(void** stream);
 int destroy_stream(void* stream);
 int set_zero(void* memory, size_t bytes, void* stream);
+// Pageable host memory may change, or is complete, when these return; pinned memory once the stream is waited
+// for.
 int copy_to_host(void* host, const void* device, size_t bytes, void* stream);
-int copy_to_device(void* device, const void* host, size_t bytes, void* stream);  // host memory pageable
+int copy_to_device(void* device, const void* host, size_t bytes, void* stream);
 int synchronize(void* stream);
 const char* error_text(int code);
 bool is_out_of_memory(int code);

@@ -113,7 +113,7 @@ __global__ void __launch_bounds__(kRowThreads, 1)
     join_proxy_kernel(const __grid_constant__ ProxyArguments a) {
   SHARED_ARRAY(lpreg_row_state, state, 1);
   const RowPass& pass = a.pass;
-  const int64_t row = blockIdx.x;
+  const int64_t row = pass.first_row + blockIdx.x;
   const bool from_old = pass.row.proxy == LPREG_PROXY_OLD;
   const EntryRange range = from_old ? EntryRange{0, 0} : entries_of(a.snapshot, row);
   if (!core::is_valid_row(pass.batch, row)) return;
@@ -148,7 +148,8 @@ __global__ void __launch_bounds__(kRowThreads, 1)
 
 int launch_join_proxy(const DeviceFacts& facts, const ProxyArguments& arguments, void* stream) {
   const lpreg_batch& batch = arguments.pass.batch;
-  return launch(join_proxy_kernel, one_sweep_shape(facts, batch.rows, batch.vocab, 4), stream, arguments);
+  const LaunchShape shape = one_sweep_shape(facts, batch.rows, batch.vocab, 4);
+  return launch(join_proxy_kernel, over_rows_of(arguments.pass, shape), stream, arguments);
 }
 
 }  // namespace lpreg::cuda

@@ -67,7 +67,7 @@ template <class T>
 __device__ __forceinline__ void states_body(const StatesArguments& arguments) {
   SHARED_ARRAY(lpreg_row_state, state, 1);
   const RowPass& pass = arguments.pass;
-  const int64_t row = blockIdx.x / cluster_size();
+  const int64_t row = (pass.first_block + blockIdx.x) / cluster_size();
   const bool writes = threadIdx.x == 0 && cluster_rank() == 0;
   if (!core::is_valid_row(pass.batch, row)) {
     if (writes) arguments.states[row] = core::masked_state();
@@ -93,7 +93,7 @@ __device__ __noinline__ inline bool decide_row(const FusedArguments& arguments, 
   if (writes) {
     arguments.states[row] = state;
     if (arguments.deferred != nullptr) arguments.deferred[row] = waits;
-    if (row == 0) pass.status->written = 1;
+    if (row == pass.first_row) pass.status->written = 1;
     if (arguments.report_non_finite && core::has_non_finite_logits(state)) report(pass, Check::kLogits, row);
   }
   if (waits) return true;
@@ -115,7 +115,7 @@ __device__ __forceinline__ void fused_body(const FusedArguments& arguments) {
   SHARED_ARRAY(GradientRow, gradient, 1);
   SHARED_ARRAY(uint32_t, deferred, 1);
   const RowPass& pass = arguments.pass;
-  const int64_t row = blockIdx.x / cluster_size();
+  const int64_t row = (pass.first_block + blockIdx.x) / cluster_size();
   float action_logit = kMinusInfinity;
   if (core::is_valid_row(pass.batch, row)) {
     action_logit = read_row<T>(pass, arguments.holds_row, row, state);
@@ -158,14 +158,14 @@ __device__ __forceinline__ void gradient_body(const GradientArguments& arguments
   SHARED_ARRAY(GradientRow, gradient, 1);
   SHARED_ARRAY(OldProxy, old, 1);
   const RowPass& pass = arguments.pass;
-  const int64_t row = blockIdx.x;
+  const int64_t row = pass.first_row + blockIdx.x;
   // After a finding the gradient stays as it was.
   if (pass.status->first != kNothingFound) return;
   if (arguments.only != nullptr && arguments.only[row] == 0) return;
   const T* data = row_of<T>(pass, row);
   const GradientSlice out = gradient_slice(pass, arguments.gradient, row, 0);
   if (threadIdx.x == 0) {
-    if (row == 0) pass.status->written = 1;
+    if (row == pass.first_row) pass.status->written = 1;
     gradient[0].kind = GradientRow::kZero;
     gradient[0].proxy_scale = 0;
     if (core::is_valid_row(pass.batch, row)) {

@@ -31,10 +31,16 @@ struct RowPass {
   int64_t vocab_start;     // where batch.vocab columns lie in the whole vocabulary; ids of actions are global
   int64_t vocab_total;
   StatusWord* status;
+  // Rows of the pass. Matrices that hold no others still have the base that row 0 would have.
+  int64_t row_count;
+  uint32_t first_row;
+  uint32_t first_block;  // of a team's blocks in a launch over the whole batch; set by the launcher
 };
 
 inline RowPass row_pass(const lpreg_batch& batch, const lpreg_row_options& row, StatusWord* status) {
-  RowPass pass{batch, row, exp_scale(row.temperature), exp_scale(1), 0, true, 0, batch.vocab, status};
+  RowPass pass{
+      batch, row, exp_scale(row.temperature), exp_scale(1), 0, true, 0, batch.vocab, status, batch.rows,
+      0,     0};
   // A fixed filter's own cut lies above this one by the row's log sum of exponentials, which is not negative.
   if (row.filter_kind != LPREG_FILTER_NONE) pass.cut = core::min_p_cut(row);
   return pass;

@@ -11,9 +11,10 @@ int64_t element_size(int32_t dtype) { return dtype == LPREG_FLOAT32 ? 4 : 2; }
 
 int launch_states(const DeviceFacts& facts, StatesArguments arguments, void* stream) {
   const lpreg_batch& batch = arguments.pass.batch;
-  const LaunchShape shape =
-      several_sweeps_shape(facts, batch.rows, batch.vocab, element_size(batch.logits.dtype));
+  const LaunchShape shape = over_rows_of(
+      arguments.pass, several_sweeps_shape(facts, batch.rows, batch.vocab, element_size(batch.logits.dtype)));
   arguments.holds_row = shape.holds_row;
+  arguments.pass.first_block = arguments.pass.first_row * static_cast<uint32_t>(shape.cluster);
   switch (batch.logits.dtype) {
     case LPREG_FLOAT16:
       return launch_states_float16(shape, arguments, stream);
@@ -26,9 +27,10 @@ int launch_states(const DeviceFacts& facts, StatesArguments arguments, void* str
 
 int launch_fused(const DeviceFacts& facts, FusedArguments arguments, void* stream) {
   const lpreg_batch& batch = arguments.pass.batch;
-  const LaunchShape shape =
-      several_sweeps_shape(facts, batch.rows, batch.vocab, element_size(batch.logits.dtype));
+  const LaunchShape shape = over_rows_of(
+      arguments.pass, several_sweeps_shape(facts, batch.rows, batch.vocab, element_size(batch.logits.dtype)));
   arguments.holds_row = shape.holds_row;
+  arguments.pass.first_block = arguments.pass.first_row * static_cast<uint32_t>(shape.cluster);
   switch (batch.logits.dtype) {
     case LPREG_FLOAT16:
       return launch_fused_float16(shape, arguments, stream);
@@ -41,7 +43,8 @@ int launch_fused(const DeviceFacts& facts, FusedArguments arguments, void* strea
 
 int launch_gradient(const DeviceFacts& facts, const GradientArguments& arguments, void* stream) {
   const lpreg_batch& batch = arguments.pass.batch;
-  const LaunchShape shape = one_sweep_shape(facts, batch.rows, batch.vocab, element_size(batch.logits.dtype));
+  const LaunchShape shape = over_rows_of(
+      arguments.pass, one_sweep_shape(facts, batch.rows, batch.vocab, element_size(batch.logits.dtype)));
   switch (batch.logits.dtype) {
     case LPREG_FLOAT16:
       return launch_gradient_float16(shape, arguments, stream);

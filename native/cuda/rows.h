@@ -43,6 +43,13 @@ struct GradientArguments {
   const uint8_t* only;  // [rows]: rows to write; NULL: all
 };
 
+// A launch over the pass's rows alone. Its shape is the whole batch's, so that a row's bits do not depend on
+// how the batch is divided.
+inline LaunchShape over_rows_of(const RowPass& pass, LaunchShape shape) {
+  shape.blocks = shape.blocks / pass.batch.rows * pass.row_count;
+  return shape;
+}
+
 int launch_states(const DeviceFacts& facts, StatesArguments arguments, void* stream);
 int launch_fused(const DeviceFacts& facts, FusedArguments arguments, void* stream);
 int launch_gradient(const DeviceFacts& facts, const GradientArguments& arguments, void* stream);

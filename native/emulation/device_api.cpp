@@ -5,12 +5,11 @@
 #include <cstring>
 #include <vector>
 
-#include "../cuda/probe.h"
 #include "capture.h"
 #include "config.h"
 #include "device_memory.h"
+#include "host_resources.h"
 #include "launch.h"
-#include "streams.h"
 
 namespace lpreg::cuda {
 namespace {
@@ -45,7 +44,7 @@ Availability availability() {
     found.driver_version = found.absence == Absence::kOldDriver ? kOldVersion : kVersion;
   }
   found.devices = found.absence == Absence::kNone ? config().devices : 0;
-  found.architectures = kernel_architectures();
+  found.architectures = std::to_string(config().device.compute_capability);
   return found;
 }
 
@@ -104,6 +103,18 @@ int device_of_pointer(const void* pointer, int* device) {
   return refusal("device_of_pointer");
 }
 
+int allocate_pinned(void** memory, size_t bytes) {
+  *memory = nullptr;
+  if (const int error = refusal("allocate_pinned")) return error;
+  *memory = emulation::allocate_pinned(bytes);
+  return *memory == nullptr ? emulation::kErrorMemoryAllocation : 0;
+}
+
+int release_pinned(void* memory) {
+  const int error = emulation::run_queued();
+  return memory == nullptr || emulation::free_pinned(memory) ? error : emulation::kErrorInvalidValue;
+}
+
 int create_stream(void** stream) {
   *stream = nullptr;
   if (const int error = refusal_of_waiting("create_stream")) return error;
@@ -125,18 +136,32 @@ int set_zero(void* memory, size_t bytes, void* stream) {
   });
 }
 
-// To pageable memory: the copy is complete when the call returns.
+// The copy is complete when the call returns, unless the memory is pinned.
 int copy_to_host(void* host, const void* device, size_t bytes, void* stream) {
   if (const int error = refusal_of_waiting("copy_to_host")) return error;
+  emulation::count_copy(0, bytes);
+  if (emulation::is_pinned(host, bytes)) {
+    return emulation::enqueue(stream, [host, device, bytes] {
+      const emulation::DeviceAccess access;
+      std::memcpy(host, device, bytes);
+    });
+  }
   if (const int error = synchronize(stream)) return error;
   const emulation::DeviceAccess access;
   std::memcpy(host, device, bytes);
   return 0;
 }
 
-// From pageable memory: the source may change when the call returns, the copy may not have happened yet.
+// The source may change when the call returns, unless it is pinned; the copy may not have happened yet.
 int copy_to_device(void* device, const void* host, size_t bytes, void* stream) {
   if (const int error = refusal_of_waiting("copy_to_device")) return error;
+  emulation::count_copy(bytes, 0);
+  if (emulation::is_pinned(host, bytes)) {
+    return emulation::enqueue(stream, [host, device, bytes] {
+      const emulation::DeviceAccess access;
+      std::memcpy(device, host, bytes);
+    });
+  }
   const auto* begin = static_cast<const char*>(host);
   return emulation::enqueue(stream, [device, staged = std::vector<char>(begin, begin + bytes)] {
     const emulation::DeviceAccess access;

@@ -134,7 +134,10 @@ bool free_device(void* memory) {
   return true;
 }
 
-bool is_device_memory(const void* address) { return holder(static_cast<const char*>(address)) != nullptr; }
+bool is_device_memory(const void* address) {
+  const std::lock_guard<std::recursive_mutex> lock(device_mutex());
+  return holder(static_cast<const char*>(address)) != nullptr;
+}
 
 Traffic traffic_of(const void* address) {
   const std::lock_guard<std::recursive_mutex> lock(device_mutex());

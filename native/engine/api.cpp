@@ -26,8 +26,9 @@ int thread_count(int32_t asked) {
 }
 
 // On a device the result is device memory, which the host must not read.
-void check_result(const lpreg_context* context, const lpreg_loss_result* result) {
-  const bool on_device = context != nullptr && context->device != nullptr;
+void check_result(const lpreg_context* context, const lpreg_loss_result* result, const lpreg_call* call) {
+  const bool in_host_memory = call != nullptr && call->host_memory != 0;
+  const bool on_device = context != nullptr && context->device != nullptr && !in_host_memory;
   if (result != nullptr && !on_device) check_struct(result, "result");
 }
 
@@ -55,8 +56,11 @@ lpreg_status context_create(const lpreg_context_options* options, lpreg_context*
     if (!on_device && options->device != 0) {
       throw Failure{LPREG_ERR_OPTION_WITHOUT_EFFECT, "device", -1, "only the CUDA backend has devices"};
     }
+    if (!on_device && options->staging_bytes != 0) {
+      throw Failure{LPREG_ERR_OPTION_WITHOUT_EFFECT, "staging_bytes", -1, "only the CUDA backend stages"};
+    }
     auto created = std::make_unique<lpreg_context>(thread_count(options->threads));
-    if (on_device) created->device = make_device_engine(options->device);
+    if (on_device) created->device = make_device_engine(options->device, options->staging_bytes);
     *context = created.release();
   });
 }
@@ -114,7 +118,7 @@ lpreg_status api_loss_forward(lpreg_context* context, const lpreg_loss_options* 
                               const lpreg_call* call, lpreg_error* error) {
   return guard(error, [&] {
     check_optional(outputs, call);
-    check_result(context, result);
+    check_result(context, result, call);
     const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
     const auto lock = run.context.in_use();
     if (run.context.device != nullptr) return run.context.device->loss_forward(run, outputs, result);
@@ -145,7 +149,7 @@ lpreg_status api_loss_forward_backward(lpreg_context* context, const lpreg_loss_
                                        const lpreg_call* call, lpreg_error* error) {
   return guard(error, [&] {
     check_optional(outputs, call);
-    check_result(context, result);
+    check_result(context, result, call);
     const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
     const auto lock = run.context.in_use();
     if (run.context.device != nullptr)
@@ -169,7 +173,7 @@ lpreg_status api_objective(lpreg_context* context, const lpreg_loss_options* opt
                            lpreg_loss_result* result, const lpreg_call* call, lpreg_error* error) {
   return guard(error, [&] {
     check_optional(outputs, call);
-    check_result(context, result);
+    check_result(context, result, call);
     check_struct(tokens, "tokens");
     const LossCall run = loss_call(context, options, batch, workspace, workspace_bytes, call);
     const auto lock = run.context.in_use();

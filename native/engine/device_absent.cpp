@@ -23,6 +23,6 @@ cuda::Availability cuda::availability() {
 
 DeviceRuntime& device_runtime() { fail(); }
 
-std::unique_ptr<DeviceEngine> make_device_engine(int) { fail(); }
+std::unique_ptr<DeviceEngine> make_device_engine(int, int64_t) { fail(); }
 
 }  // namespace lpreg

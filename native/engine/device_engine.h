@@ -49,6 +49,6 @@ class DeviceEngine {
 };
 
 // Throws LPREG_ERR_BACKEND_UNAVAILABLE where the device cannot be used.
-std::unique_ptr<DeviceEngine> make_device_engine(int device);
+std::unique_ptr<DeviceEngine> make_device_engine(int device, int64_t staging_bytes);
 
 }  // namespace lpreg

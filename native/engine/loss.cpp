@@ -172,19 +172,40 @@ void check_call(const LossCall& call) {
   check_layout(call.batch);
 }
 
-void check_loss_inputs(const LossCall& call) {
+double scale_of(const lpreg_scalar& grad_output) { return host_scalar(grad_output, 1, "grad_output"); }
+
+}  // namespace
+
+void check_forward(const LossCall& call) {
   check_call(call);
   const BatchView view(call.batch);
   check_row_inputs(call.options.row, view, true);
   check_objective_inputs(call.options, view);
 }
 
-double checked_grad_output(const lpreg_scalar& scalar) {
-  check_grad_output(scalar, Memory::kHost);
-  return host_scalar(scalar, 1, "grad_output");
+void check_backward(const LossCall& call, const lpreg_scalar& grad_output, const lpreg_matrix& gradient) {
+  check_call(call);
+  check_row_inputs(call.options.row, BatchView(call.batch), true);
+  check_gradient(call.batch, gradient);
+  check_grad_output(grad_output, Memory::kHost);
 }
 
-}  // namespace
+void check_forward_backward(const LossCall& call, const lpreg_scalar& grad_output,
+                            const lpreg_matrix& gradient) {
+  check_forward(call);
+  check_gradient(call.batch, gradient);
+  check_grad_output(grad_output, Memory::kHost);
+}
+
+void check_objective(const LossCall& call, const lpreg_token_outputs& tokens) {
+  check_call(call);
+  const BatchView view(call.batch);
+  check_mask(call.batch);
+  check_objective_inputs(call.options, view);
+  if (view.rows() > 0) check_tokens(call.options, tokens);
+  check_finite_rows(view, tokens.log_prob, "log_prob");
+  check_finite_rows(view, tokens.entropy, "entropy");
+}
 
 size_t loss_workspace_size(const lpreg_loss_options& options, const lpreg_batch& batch) {
   check_loss_options(options);
@@ -193,28 +214,25 @@ size_t loss_workspace_size(const lpreg_loss_options& options, const lpreg_batch&
 }
 
 void loss_forward(const LossCall& call, const lpreg_token_outputs* outputs, lpreg_loss_result* result) {
-  check_loss_inputs(call);
+  check_forward(call);
   LossRun run(call, outputs);
   run.forward();
   run.summarize(result);
 }
 
 void loss_backward(const LossCall& call, const lpreg_scalar& grad_output, const lpreg_matrix& gradient) {
-  check_call(call);
-  check_row_inputs(call.options.row, BatchView(call.batch), true);
-  check_gradient(call.batch, gradient);
+  check_backward(call, grad_output, gradient);
   const Workspace workspace(call.workspace, call.workspace_bytes, call.batch.rows,
                             has_proxy_states(call.options));
   workspace.require_finished();
-  write_gradients(call, workspace, checked_grad_output(grad_output), gradient);
+  write_gradients(call, workspace, scale_of(grad_output), gradient);
 }
 
 void loss_forward_backward(const LossCall& call, const lpreg_scalar& grad_output,
                            const lpreg_matrix& gradient, const lpreg_token_outputs* outputs,
                            lpreg_loss_result* result) {
-  check_loss_inputs(call);
-  check_gradient(call.batch, gradient);
-  const double scale = checked_grad_output(grad_output);
+  check_forward_backward(call, grad_output, gradient);
+  const double scale = scale_of(grad_output);
   LossRun run(call, outputs);
   const bool one_pass = core::is_row_local(call.options, call.batch) || core::is_split(call.options);
   if (one_pass && may_write_early(call, gradient)) {
@@ -228,13 +246,8 @@ void loss_forward_backward(const LossCall& call, const lpreg_scalar& grad_output
 
 void objective(const LossCall& call, const lpreg_token_outputs& tokens, const lpreg_token_outputs* outputs,
                lpreg_loss_result* result) {
-  check_call(call);
+  check_objective(call, tokens);
   const BatchView view(call.batch);
-  check_mask(call.batch);
-  check_objective_inputs(call.options, view);
-  if (view.rows() > 0) check_tokens(call.options, tokens);
-  check_finite_rows(view, tokens.log_prob, "log_prob");
-  check_finite_rows(view, tokens.entropy, "entropy");
   Workspace workspace(call.workspace, call.workspace_bytes, call.batch.rows, has_proxy_states(call.options));
   ObjectiveStage stage(call.options, view, outputs, workspace.coefficients());
   lpreg_row_state* states = workspace.states();

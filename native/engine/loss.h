@@ -16,6 +16,13 @@ struct LossCall {
   const lpreg_call* call;
 };
 
+// All checks of a call over host memory, before anything is computed.
+void check_forward(const LossCall& call);
+void check_backward(const LossCall& call, const lpreg_scalar& grad_output, const lpreg_matrix& gradient);
+void check_forward_backward(const LossCall& call, const lpreg_scalar& grad_output,
+                            const lpreg_matrix& gradient);
+void check_objective(const LossCall& call, const lpreg_token_outputs& tokens);
+
 void loss_forward(const LossCall& call, const lpreg_token_outputs* outputs, lpreg_loss_result* result);
 void loss_backward(const LossCall& call, const lpreg_scalar& grad_output, const lpreg_matrix& gradient);
 void loss_forward_backward(const LossCall& call, const lpreg_scalar& grad_output,

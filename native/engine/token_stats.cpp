@@ -15,12 +15,6 @@ void require(bool holds, lpreg_status status, const char* name, const char* mess
   if (!holds) throw Failure{status, name, -1, message};
 }
 
-void check_row_call(const RowCall& call) {
-  check_row_stats_options(call.options);
-  check_layout(call.batch);
-  check_row_inputs(call.options, BatchView(call.batch), false);
-}
-
 void check_cotangents(const BatchView& view, const RowCotangents& cotangents) {
   check_finite_rows(view, cotangents.log_prob, "d_log_prob");
   check_finite_rows(view, cotangents.entropy, "d_entropy");
@@ -38,6 +32,12 @@ void check_kl(const BatchView& view, const lpreg_row_state* states) {
                     "KL(q||p) is infinite: a kept token is at -inf"};
     }
   }
+}
+
+void check_gradient_call(const RowCall& call, const RowCotangents& cotangents, const lpreg_matrix& gradient) {
+  check_gradient(call.batch, gradient);
+  check_cotangents(BatchView(call.batch), cotangents);
+  check_cotangent_pointers(call, cotangents);
 }
 
 }  // namespace
@@ -69,9 +69,7 @@ void write_gradient_rows(const RowCall& call, Shard shard, const lpreg_row_state
                          const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
                          const lpreg_matrix& gradient) {
   const BatchView view(call.batch);
-  check_gradient(call.batch, gradient);
-  check_cotangents(view, cotangents);
-  check_cotangent_pointers(call, cotangents);
+  check_gradient_call(call, cotangents, gradient);
   RowGradients gradients(call.context, call.options, view, gradient, shard.vocab_start, shard.vocab_total);
   for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_CONSUMED,
                [&](int64_t row, int slot) {
@@ -84,11 +82,25 @@ void write_gradient_rows(const RowCall& call, Shard shard, const lpreg_row_state
                });
 }
 
+void check_token_stats(const RowCall& call, const lpreg_row_state* states,
+                       const lpreg_row_state* proxy_states) {
+  check_row_stats_options(call.options);
+  check_layout(call.batch);
+  check_row_inputs(call.options, BatchView(call.batch), false);
+  check_row_states(call, states, proxy_states);
+}
+
+void check_token_stats_backward(const RowCall& call, const lpreg_row_state* states,
+                                const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
+                                const lpreg_matrix& gradient) {
+  check_token_stats(call, states, proxy_states);
+  check_gradient_call(call, cotangents, gradient);
+}
+
 void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* states,
                  lpreg_row_state* proxy_states, const lpreg_token_outputs* outputs) {
-  check_row_call(call);
+  check_token_stats(call, states, proxy_states);
   const BatchView view(call.batch);
-  check_row_states(call, states, proxy_states);
   const bool want_kl = outputs != nullptr && outputs->kl != nullptr;
   const RowStatistics statistics(call.context, call.options, view, true);
   const auto compute = [&](int64_t row, int64_t next, int) {
@@ -109,8 +121,7 @@ void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* state
 void token_stats_backward(const RowCall& call, const lpreg_row_state* states,
                           const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
                           const lpreg_matrix& gradient) {
-  check_row_call(call);
-  check_row_states(call, states, proxy_states);
+  check_token_stats(call, states, proxy_states);
   write_gradient_rows(call, {0, call.batch.vocab}, states, proxy_states, cotangents, gradient);
 }
 

@@ -34,6 +34,13 @@ void write_gradient_rows(const RowCall& call, Shard shard, const lpreg_row_state
                          const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
                          const lpreg_matrix& gradient);
 
+// All checks of a call over host memory, before anything is computed.
+void check_token_stats(const RowCall& call, const lpreg_row_state* states,
+                       const lpreg_row_state* proxy_states);
+void check_token_stats_backward(const RowCall& call, const lpreg_row_state* states,
+                                const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
+                                const lpreg_matrix& gradient);
+
 void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* states,
                  lpreg_row_state* proxy_states, const lpreg_token_outputs* outputs);
 void token_stats_backward(const RowCall& call, const lpreg_row_state* states,

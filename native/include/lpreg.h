@@ -14,15 +14,15 @@
  *  - Outputs are optional: a NULL pointer is not computed (the entropy of a row costs only when asked for).
  *  - Rows whose mask is 0 are never read, neither their logits nor their per-row inputs; their outputs are 0.
  *  - Any thread may call; calls on one context may run at the same time.
- *  - A context of backend CUDA takes device memory wherever these structs and functions point to an array of
- * rows, sequences, logits, parts or entries: batch, outputs, states, workspace, gradient, snapshot arrays,
- * lpreg_loss_result, and the count of snapshot_size. The structs themselves stay on the host. Its calls only
- * start work on lpreg_call.stream and never wait, so they can be captured in a graph (on a stream of the
- * caller's, once a call outside of the capture has loaded the kernels); what depends on values (a bad mask or
- * action, non-finite data, a snapshot that does not fit) is found by the kernels and returned by
- * context_synchronize. After such a finding results are undefined, and a gradient that was not yet written
- * stays as it was. The mathematics is that of docs/semantics.md; sections are cited
- * as "§6".
+ *  - A context of backend CUDA takes device memory (host memory with lpreg_call.host_memory) wherever these
+ * structs and functions point to an array of rows, sequences, logits, parts or entries: batch, outputs,
+ * states, workspace, gradient, snapshot arrays, lpreg_loss_result, and the count of snapshot_size. The
+ * structs themselves stay on the host. Its calls only start work on lpreg_call.stream and never wait, so they
+ * can be captured in a graph (on a stream of the caller's, once a call outside of the capture has loaded the
+ * kernels); what depends on values (a bad mask or action, non-finite data, a snapshot that does not fit) is
+ * found by the kernels and returned by context_synchronize. After such a finding results are undefined, and a
+ * gradient that was not yet written stays as it was. The mathematics is that of docs/semantics.md; sections
+ * are cited as "§6".
  */
 #ifndef LPREG_H
 #define LPREG_H
@@ -92,9 +92,11 @@ typedef enum lpreg_backend {
 
 typedef struct lpreg_context_options {
   size_t struct_size;
-  int32_t backend; /* lpreg_backend */
-  int32_t threads; /* 0: as many as the affinity mask and the cgroup's CPU quota allow */
-  int32_t device;  /* CUDA device ordinal; LPREG_BACKEND_CUDA only */
+  int32_t backend;       /* lpreg_backend */
+  int32_t threads;       /* 0: as many as the affinity mask and the cgroup's CPU quota allow */
+  int32_t device;        /* CUDA device ordinal; LPREG_BACKEND_CUDA only */
+  int64_t staging_bytes; /* LPREG_BACKEND_CUDA only: device memory, and as much pinned memory of the host,
+                            that the logits of calls over host memory may take at once; 0: 192 MiB */
 } lpreg_context_options;
 
 typedef struct lpreg_context_info {
@@ -112,13 +114,18 @@ typedef struct lpreg_context_info {
 /* Per call: where it runs and how it can be stopped. May be NULL. */
 typedef struct lpreg_call {
   size_t struct_size;
-  void* stream; /* CUDA stream, NULL: the default one; NULL on the CPU */
-  const volatile int32_t*
-      cancel;                  /* a non-zero value stops the call: between rows, on CUDA before its start */
-  volatile int64_t* rows_done; /* CPU: counts the rows finished in the pass under way */
+  void* stream;                   /* CUDA stream, NULL: the default one; NULL over host memory */
+  const volatile int32_t* cancel; /* a non-zero value stops the call: over host memory between rows, on CUDA
+                                     over device memory before its start */
+  volatile int64_t* rows_done;    /* host memory: counts the rows finished in the pass under way */
   int32_t
       gradient_is_scratch; /* 1: after an error the gradient's content does not matter. Otherwise a gradient
                               out of place is written only once all logits are known to be finite */
+  int32_t host_memory; /* 1: all pointers of the call are host memory, on a CUDA context too. There the call
+                          copies the logits through staging memory while the device computes, uses streams of
+                          its own (stream must be NULL), and returns when the results lie in place, with the
+                          errors of the CPU; cancel and rows_done work by chunks of rows. Not offered for
+                          split statistics and snapshots */
 } lpreg_call;
 
 /* ------------------------------------------------------------------------------------------- tensors,

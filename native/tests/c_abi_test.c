@@ -226,7 +226,7 @@ int main(void) {
   CHECK(lpreg_get_api(LPREG_ABI_VERSION + 1) == NULL);
   fill_logits();
 
-  lpreg_context_options context_options = {sizeof context_options, LPREG_BACKEND_AUTO, 2, 0};
+  lpreg_context_options context_options = {sizeof context_options, LPREG_BACKEND_AUTO, 2, 0, 0};
   lpreg_error error = make_error();
   lpreg_context* context = NULL;
   CHECK(api->context_create(&context_options, &context, &error) == LPREG_OK);

@@ -49,7 +49,7 @@ struct RandomBatch {
 class Context {
  public:
   explicit Context(int threads) : api(lpreg_get_api(LPREG_ABI_VERSION)) {
-    const lpreg_context_options options{sizeof options, LPREG_BACKEND_CPU, threads, 0};
+    const lpreg_context_options options{sizeof options, LPREG_BACKEND_CPU, threads, 0, 0};
     api->context_create(&options, &context, nullptr);
   }
   ~Context() { api->context_destroy(context); }

@@ -1,5 +1,5 @@
 // The operations of device_engine.h over CUDA: checks that need no value of a tensor, then passes on the
-// caller's stream. Nothing here waits for the device but synchronize().
+// caller's stream. Nothing here waits for the device but synchronize() and calls over host memory.
 #include "../device_engine.h"
 
 #include "../../cuda/probe.h"
@@ -8,24 +8,26 @@
 #include "device_loss.h"
 #include "device_shards.h"
 #include "device_snapshot.h"
+#include "host_tensor_calls.h"
 
 namespace lpreg {
 namespace {
 
 class CudaEngine : public DeviceEngine {
  public:
-  explicit CudaEngine(int device) : device_(device) {
+  CudaEngine(int device, int64_t staging_bytes) : device_(device), host_tensors_(facts_, staging_bytes) {
     check_device(cuda::device_facts(device, &facts_));
     const DeviceGuard guard(device_);
     require_kernels();
-    void* memory = nullptr;
-    check_device(cuda::allocate(&memory, sizeof(cuda::StatusWord)));
-    status_ = static_cast<cuda::StatusWord*>(memory);
+    status_ = reinterpret_cast<cuda::StatusWord*>(status_memory_.reserve(sizeof(cuda::StatusWord)));
     check_device(reset_status(nullptr));
     check_device(cuda::synchronize(nullptr));
   }
   ~CudaEngine() override {
-    quietly_on(device_, [&] { cuda::release(status_); });
+    quietly_on(device_, [this] {
+      host_tensors_.clear();
+      status_memory_.clear();
+    });
   }
 
   int device() const override { return device_; }
@@ -49,91 +51,100 @@ class CudaEngine : public DeviceEngine {
 
   void loss_forward(const LossCall& call, const lpreg_token_outputs* outputs,
                     lpreg_loss_result* result) override {
-    check_loss_call(call, true);
     const DeviceGuard guard(device_);
+    if (is_over_host_memory(call.call)) return host_tensors_.loss_forward(call, outputs, result);
+    check_loss_call(call, true);
     const DeviceStream on = stream_of(call.call);
-    DeviceLossRun run(on, call, outputs, result);
+    WholeBatch rows(call.batch, {}, on.stream);
+    DeviceLossRun run(on, &rows, call, outputs, result);
     run.check_inputs(kNoScalar);
     run.forward();
   }
 
   void loss_backward(const LossCall& call, const lpreg_scalar& grad_output,
                      const lpreg_matrix& gradient) override {
+    const DeviceGuard guard(device_);
+    if (is_over_host_memory(call.call)) return host_tensors_.loss_backward(call, grad_output, gradient);
     check_loss_call(call, false);
     check_gradient(call.batch, gradient);
     check_grad_output(grad_output, Memory::kDevice);
-    const DeviceGuard guard(device_);
     const DeviceStream on = stream_of(call.call);
-    DeviceLossRun run(on, call, nullptr, nullptr);
+    WholeBatch rows(call.batch, gradient, on.stream);
+    DeviceLossRun run(on, &rows, call, nullptr, nullptr);
     cuda::InputArguments inputs = input_arguments(on, call.batch);
     inputs.grad_output = grad_output;
     inputs.checks_actions = true;
     check_device(cuda::launch_check_inputs(inputs, on.stream));
     const auto* mark = static_cast<const cuda::WorkspaceMark*>(call.workspace);
     check_device(cuda::launch_check_mark(mark, call.batch.rows, status_, on.stream));
-    run.backward(grad_output, gradient, nullptr);
+    run.backward(grad_output, nullptr);
   }
 
   void loss_forward_backward(const LossCall& call, const lpreg_scalar& grad_output,
                              const lpreg_matrix& gradient, const lpreg_token_outputs* outputs,
                              lpreg_loss_result* result) override {
+    const DeviceGuard guard(device_);
+    if (is_over_host_memory(call.call)) {
+      return host_tensors_.loss_forward_backward(call, grad_output, gradient, outputs, result);
+    }
     check_loss_call(call, true);
     check_gradient(call.batch, gradient);
     check_grad_output(grad_output, Memory::kDevice);
-    const DeviceGuard guard(device_);
     const DeviceStream on = stream_of(call.call);
-    DeviceLossRun run(on, call, outputs, result);
+    WholeBatch rows(call.batch, gradient, on.stream);
+    DeviceLossRun run(on, &rows, call, outputs, result);
     run.check_inputs(grad_output);
-    if (run.is_fusable(gradient)) {
-      run.single_pass(grad_output, gradient);
+    if (is_fusable(call, gradient)) {
+      run.single_pass(grad_output);
     } else {
       run.forward();
-      run.backward(grad_output, gradient, nullptr);
+      run.backward(grad_output, nullptr);
     }
   }
 
   void objective(const LossCall& call, const lpreg_token_outputs& tokens, const lpreg_token_outputs* outputs,
                  lpreg_loss_result* result) override {
+    const DeviceGuard guard(device_);
+    if (is_over_host_memory(call.call)) return host_tensors_.objective(call, tokens, outputs, result);
     check_loss_options(call.options);
     check_layout(call.batch, Memory::kDevice);
     check_objective_pointers(call.options, call.batch, Memory::kDevice);
     if (call.batch.rows > 0) check_tokens(call.options, tokens);
-    const DeviceGuard guard(device_);
     const DeviceStream on = stream_of(call.call);
-    DeviceLossRun(on, call, outputs, result).from_arrays(tokens);
+    WholeBatch rows(call.batch, {}, on.stream);
+    DeviceLossRun(on, &rows, call, outputs, result).from_arrays(tokens);
   }
 
   void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* states,
                    lpreg_row_state* proxy_states, const lpreg_token_outputs* outputs) override {
+    const DeviceGuard guard(device_);
+    if (is_over_host_memory(call.call)) {
+      return host_tensors_.token_stats(call, non_finite, states, proxy_states, outputs);
+    }
     check_row_call(call, states, proxy_states);
     if (call.batch.rows == 0) return;
-    const DeviceGuard guard(device_);
     const DeviceStream on = stream_of(call.call);
-    const bool reports = non_finite == LPREG_NON_FINITE_ERROR;
-    const bool wants_kl = outputs != nullptr && outputs->kl != nullptr;
     check_row_values(on, call, {nullptr, nullptr, nullptr});
-    run_statistics(on, call.options, call.batch, {wants_kl, false}, reports, states, proxy_states);
-    if (outputs == nullptr) return;
-    cuda::TokenArguments arguments{};
-    arguments.pass = cuda::row_pass(call.batch, call.options, status_);
-    arguments.states = states;
-    arguments.outputs = *outputs;
-    arguments.report_kl = reports && wants_kl;
-    check_device(cuda::launch_write_statistics(arguments, on.stream));
+    WholeBatch rows(call.batch, {}, on.stream);
+    run_token_stats(on, &rows, call.options, call.batch, non_finite, states, proxy_states, outputs);
   }
 
   void token_stats_backward(const RowCall& call, const lpreg_row_state* states,
                             const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
                             const lpreg_matrix& gradient) override {
+    const DeviceGuard guard(device_);
+    if (is_over_host_memory(call.call)) {
+      return host_tensors_.token_stats_backward(call, states, proxy_states, cotangents, gradient);
+    }
     check_row_call(call, states, proxy_states);
     check_gradient(call.batch, gradient);
     check_cotangent_pointers(call, cotangents);
     if (call.batch.rows == 0) return;
-    const DeviceGuard guard(device_);
     const DeviceStream on = stream_of(call.call);
     check_row_values(on, call, cotangents);
-    run_gradient(on, cuda::row_pass(call.batch, call.options, status_),
-                 {states, proxy_states, cotangents, kNoScalar, nullptr}, gradient);
+    WholeBatch rows(call.batch, gradient, on.stream);
+    run_gradient(on, &rows, cuda::row_pass(call.batch, call.options, status_),
+                 {states, proxy_states, cotangents, kNoScalar, nullptr});
   }
 
   void row_parts(const RowCall& call, Shard shard, lpreg_row_part* parts) override {
@@ -195,6 +206,10 @@ class CudaEngine : public DeviceEngine {
   }
 
   DeviceStream stream_of(const lpreg_call* call) const {
+    if (is_over_host_memory(call)) {
+      throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "host_memory", -1,
+                    "a CUDA context takes device memory for this operation"};
+    }
     if (cancelled(call)) throw Failure{LPREG_ERR_CANCELLED, "", -1, "the call was cancelled"};
     return {facts_, status_, call == nullptr ? nullptr : call->stream};
   }
@@ -225,14 +240,16 @@ class CudaEngine : public DeviceEngine {
 
   int device_;
   cuda::DeviceFacts facts_{};
+  HostTensorCalls host_tensors_;
+  DeviceArena status_memory_;
   cuda::StatusWord* status_ = nullptr;
 };
 
 }  // namespace
 
-std::unique_ptr<DeviceEngine> make_device_engine(int device) {
+std::unique_ptr<DeviceEngine> make_device_engine(int device, int64_t staging_bytes) {
   require_device(device);
-  return std::make_unique<CudaEngine>(device);
+  return std::make_unique<CudaEngine>(device, staging_bytes);
 }
 
 }  // namespace lpreg

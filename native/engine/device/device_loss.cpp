@@ -2,9 +2,18 @@
 
 namespace lpreg {
 
-DeviceLossRun::DeviceLossRun(const DeviceStream& on, const LossCall& call, const lpreg_token_outputs* outputs,
-                             lpreg_loss_result* result)
+bool is_fusable(const LossCall& call, const lpreg_matrix& gradient) {
+  // The fused kernel knows the current policy alone.
+  const int32_t proxy = call.options.row.proxy;
+  const bool one_row = proxy != LPREG_PROXY_OLD && proxy != LPREG_PROXY_SNAPSHOT;
+  return one_row && (core::is_row_local(call.options, call.batch) || core::is_split(call.options)) &&
+         may_write_early(call, gradient);
+}
+
+DeviceLossRun::DeviceLossRun(const DeviceStream& on, RowSource* rows, const LossCall& call,
+                             const lpreg_token_outputs* outputs, lpreg_loss_result* result)
     : on_(on),
+      rows_(rows),
       call_(call),
       batch_(call.batch),
       result_(result),
@@ -26,7 +35,8 @@ void DeviceLossRun::check_inputs(const lpreg_scalar& grad_output) {
 void DeviceLossRun::forward() {
   // The full KL can enter the loss only where the advantage is negative.
   const KlWanted kl{has_kl_, call_.options.objective == LPREG_LP_REG_PAPER};
-  run_statistics(on_, call_.options.row, batch_, kl, reports(), workspace_.states, workspace_.proxy_states);
+  run_statistics(on_, rows_, call_.options.row, batch_, kl, reports(), workspace_.states,
+                 workspace_.proxy_states);
   select(workspace_.states, false);
   evaluate(nullptr);
   summarize(has_entropy_, has_kl_, true);
@@ -50,35 +60,25 @@ void DeviceLossRun::from_arrays(const lpreg_token_outputs& tokens) {
   summarize(tokens.entropy != nullptr, tokens.kl != nullptr, false);
 }
 
-bool DeviceLossRun::is_fusable(const lpreg_matrix& gradient) const {
-  // The fused kernel knows the current policy alone.
-  const int32_t proxy = call_.options.row.proxy;
-  const bool one_row = proxy != LPREG_PROXY_OLD && proxy != LPREG_PROXY_SNAPSHOT;
-  return one_row && (core::is_row_local(call_.options, batch_) || core::is_split(call_.options)) &&
-         may_write_early(call_, gradient);
-}
-
-void DeviceLossRun::single_pass(const lpreg_scalar& grad_output, const lpreg_matrix& gradient) {
+void DeviceLossRun::single_pass(const lpreg_scalar& grad_output) {
   const bool row_local = core::is_row_local(call_.options, batch_);
   select(nullptr, !row_local);
-  if (batch_.rows > 0) {
-    check_device(
-        cuda::launch_fused(on_.facts, fused_arguments(grad_output, gradient, row_local), on_.stream));
-  }
+  rows_->for_each_chunk({false, true, nullptr}, [&](const RowChunk& chunk) {
+    check_device(cuda::launch_fused(on_.facts, fused_arguments(grad_output, chunk, row_local), chunk.stream));
+  });
   if (!row_local) {
     select(workspace_.states, false);
     evaluate(workspace_.deferred);
-    backward(grad_output, gradient, workspace_.deferred);
+    backward(grad_output, workspace_.deferred);
   }
   summarize(has_entropy_, has_kl_, true);
 }
 
-void DeviceLossRun::backward(const lpreg_scalar& grad_output, const lpreg_matrix& gradient,
-                             const uint8_t* only) {
+void DeviceLossRun::backward(const lpreg_scalar& grad_output, const uint8_t* only) {
   const core::CoefficientArrays& c = workspace_.coefficients;
-  run_gradient(on_, cuda::row_pass(batch_, call_.options.row, on_.status),
-               {workspace_.states, workspace_.proxy_states, {c.log_prob, c.entropy, c.kl}, grad_output, only},
-               gradient);
+  run_gradient(
+      on_, rows_, cuda::row_pass(batch_, call_.options.row, on_.status),
+      {workspace_.states, workspace_.proxy_states, {c.log_prob, c.entropy, c.kl}, grad_output, only});
 }
 
 void DeviceLossRun::select(const lpreg_row_state* states, bool weights_only) {
@@ -114,10 +114,10 @@ void DeviceLossRun::evaluate(const uint8_t* only) {
   check_device(cuda::launch_evaluate(evaluate_arguments(only), on_.stream));
 }
 
-cuda::FusedArguments DeviceLossRun::fused_arguments(const lpreg_scalar& grad_output,
-                                                    const lpreg_matrix& gradient, bool row_local) const {
+cuda::FusedArguments DeviceLossRun::fused_arguments(const lpreg_scalar& grad_output, const RowChunk& chunk,
+                                                    bool row_local) const {
   cuda::FusedArguments arguments{};
-  arguments.pass = current_pass(on_, call_.options.row, batch_);
+  arguments.pass = over(current_pass(on_, call_.options.row, batch_), chunk);
   arguments.options = call_.options;
   arguments.selection = workspace_.selection;
   arguments.states = workspace_.states;
@@ -125,7 +125,7 @@ cuda::FusedArguments DeviceLossRun::fused_arguments(const lpreg_scalar& grad_out
   arguments.results = workspace_.results;
   arguments.outputs = outputs_;
   arguments.grad_output = grad_output;
-  arguments.gradient = gradient;
+  arguments.gradient = chunk.gradient;
   arguments.deferred = row_local ? nullptr : workspace_.deferred;
   arguments.report_non_finite = reports();
   return arguments;

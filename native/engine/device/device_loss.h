@@ -7,10 +7,13 @@
 
 namespace lpreg {
 
+// Whether statistics, objective and gradient of a row can be one pass.
+bool is_fusable(const LossCall& call, const lpreg_matrix& gradient);
+
 class DeviceLossRun {
  public:
-  DeviceLossRun(const DeviceStream& on, const LossCall& call, const lpreg_token_outputs* outputs,
-                lpreg_loss_result* result);
+  DeviceLossRun(const DeviceStream& on, RowSource* rows, const LossCall& call,
+                const lpreg_token_outputs* outputs, lpreg_loss_result* result);
 
   void check_inputs(const lpreg_scalar& grad_output);
 
@@ -20,22 +23,22 @@ class DeviceLossRun {
   // The scalar stage alone, from the caller's arrays.
   void from_arrays(const lpreg_token_outputs& tokens);
 
-  // Whether statistics, objective and gradient of a row can be one pass.
-  bool is_fusable(const lpreg_matrix& gradient) const;
-  void single_pass(const lpreg_scalar& grad_output, const lpreg_matrix& gradient);
+  void single_pass(const lpreg_scalar& grad_output);
 
-  void backward(const lpreg_scalar& grad_output, const lpreg_matrix& gradient, const uint8_t* only);
+  // Of a finished forward pass; `only` as in RowUse.
+  void backward(const lpreg_scalar& grad_output, const uint8_t* only);
 
  private:
   void select(const lpreg_row_state* states, bool weights_only);
   void evaluate(const uint8_t* only);
   void summarize(bool has_entropy, bool has_kl, bool mark);
   cuda::EvaluateArguments evaluate_arguments(const uint8_t* only) const;
-  cuda::FusedArguments fused_arguments(const lpreg_scalar& grad_output, const lpreg_matrix& gradient,
+  cuda::FusedArguments fused_arguments(const lpreg_scalar& grad_output, const RowChunk& chunk,
                                        bool row_local) const;
   bool reports() const { return call_.options.non_finite == LPREG_NON_FINITE_ERROR; }
 
   const DeviceStream& on_;
+  RowSource* rows_;
   const LossCall& call_;
   const lpreg_batch& batch_;
   lpreg_token_outputs outputs_{};

@@ -6,6 +6,7 @@
 #include "../loss.h"
 #include "../token_stats.h"
 #include "device_errors.h"
+#include "row_source.h"
 
 namespace lpreg {
 
@@ -48,13 +49,21 @@ struct KlWanted {
 };
 
 // States of all rows with their proxy, from wherever the options say.
-void run_statistics(const DeviceStream& on, const lpreg_row_options& options, const lpreg_batch& batch,
-                    KlWanted kl, bool report_non_finite, lpreg_row_state* states,
+void run_statistics(const DeviceStream& on, RowSource* rows, const lpreg_row_options& options,
+                    const lpreg_batch& batch, KlWanted kl, bool report_non_finite, lpreg_row_state* states,
                     lpreg_row_state* proxy_states);
+
+// The per-token operation's forward part.
+void run_token_stats(const DeviceStream& on, RowSource* rows, const lpreg_row_options& options,
+                     const lpreg_batch& batch, int32_t non_finite, lpreg_row_state* states,
+                     lpreg_row_state* proxy_states, const lpreg_token_outputs* outputs);
 
 // The pass over the current rows of a call.
 cuda::RowPass current_pass(const DeviceStream& on, const lpreg_row_options& options,
                            const lpreg_batch& batch);
+
+// The part of a pass that a chunk holds.
+cuda::RowPass over(cuda::RowPass pass, const RowChunk& chunk);
 
 struct GradientInputs {
   const lpreg_row_state* states;
@@ -63,7 +72,7 @@ struct GradientInputs {
   lpreg_scalar grad_output;
   const uint8_t* only;
 };
-void run_gradient(const DeviceStream& on, const cuda::RowPass& pass, const GradientInputs& inputs,
-                  const lpreg_matrix& gradient);
+void run_gradient(const DeviceStream& on, RowSource* rows, const cuda::RowPass& pass,
+                  const GradientInputs& inputs);
 
 }  // namespace lpreg

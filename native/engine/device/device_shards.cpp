@@ -75,7 +75,8 @@ void device_row_gradient(const DeviceStream& on, const RowCall& call, Shard shar
   check_cotangent_pointers(call, cotangents);
   check_values(on, call, shard, cotangents);
   if (call.batch.rows == 0) return;
-  run_gradient(on, shard_pass(on, call, shard), {states, nullptr, cotangents, kNoScalar, nullptr}, gradient);
+  WholeBatch rows(call.batch, gradient, on.stream);
+  run_gradient(on, &rows, shard_pass(on, call, shard), {states, nullptr, cotangents, kNoScalar, nullptr});
 }
 
 }  // namespace lpreg

@@ -12,7 +12,8 @@ cuda::SnapshotArguments compute_states(const DeviceStream& on, const RowCall& ca
   // A snapshot looks at no action.
   lpreg_batch batch = call.batch;
   batch.actions = nullptr;
-  run_statistics(on, call.options, batch, {false, false}, true, states, nullptr);
+  WholeBatch rows(batch, {}, on.stream);
+  run_statistics(on, &rows, call.options, batch, {false, false}, true, states, nullptr);
   const cuda::SnapshotArguments arguments{current_pass(on, call.options, batch), states, {}, nullptr};
   const bool has_rows = batch.rows > 0;
   if (has_rows && call.options.softcap != 0) {

@@ -16,7 +16,7 @@ class BackEnd {
   explicit BackEnd(lpreg_backend backend, int32_t device = 0)
       : api(*lpreg_get_api(LPREG_ABI_VERSION)), backend_(backend), device_(device) {
     error.struct_size = sizeof error;
-    const lpreg_context_options options{sizeof options, backend, 2, device};
+    const lpreg_context_options options{sizeof options, backend, 2, device, 0};
     CHECK(api.context_create(&options, &context, &error) == LPREG_OK);
   }
   ~BackEnd() {

@@ -42,7 +42,7 @@ void test_an_ordinal_out_of_range_is_refused_by_every_function() {
     CHECK(api.device_synchronize(ordinal, nullptr, &error) == LPREG_ERR_OPTION);
     CHECK(api.stream_create(ordinal, &memory, &error) == LPREG_ERR_OPTION);
     lpreg_context* context = nullptr;
-    const lpreg_context_options options{sizeof options, LPREG_BACKEND_CUDA, 1, ordinal};
+    const lpreg_context_options options{sizeof options, LPREG_BACKEND_CUDA, 1, ordinal, 0};
     CHECK(api.context_create(&options, &context, &error) == LPREG_ERR_OPTION && context == nullptr);
     CHECK(std::strcmp(error.argument, "device") == 0);
   }
@@ -90,7 +90,7 @@ void test_the_callers_device_stays_current() {
   CHECK(api.device_allocate(0, 64, &memory, &error) == LPREG_OK && current_device() == 1);
   CHECK(api.device_release(0, memory, &error) == LPREG_OK && current_device() == 1);
   lpreg_context* context = nullptr;
-  const lpreg_context_options options{sizeof options, LPREG_BACKEND_CUDA, 1, 0};
+  const lpreg_context_options options{sizeof options, LPREG_BACKEND_CUDA, 1, 0, 0};
   CHECK(api.context_create(&options, &context, &error) == LPREG_OK && current_device() == 1);
   CHECK(api.context_synchronize(context, nullptr, &error) == LPREG_OK && current_device() == 1);
   api.context_destroy(context);

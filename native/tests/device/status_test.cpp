@@ -35,7 +35,7 @@ struct Fixture {
         mask(kRows, 1) {
     for (size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>(i * 7 % 23) / 4;
     error.struct_size = sizeof error;
-    const lpreg_context_options on_device{sizeof on_device, LPREG_BACKEND_CUDA, 1, 0};
+    const lpreg_context_options on_device{sizeof on_device, LPREG_BACKEND_CUDA, 1, 0, 0};
     CHECK(api->context_create(&on_device, &context, &error) == LPREG_OK);
     options.struct_size = sizeof options;
     options.objective = LPREG_GRPO;

@@ -18,7 +18,7 @@ constexpr int kRows = 4, kVocab = 203, kThreads = 4;
 constexpr lpreg_scalar kAbsent{LPREG_ABSENT, 0, nullptr};
 
 lpreg_context* create(const lpreg_api& api, int32_t backend) {
-  const lpreg_context_options options{sizeof options, backend, 1, 0};
+  const lpreg_context_options options{sizeof options, backend, 1, 0, 0};
   lpreg_context* context = nullptr;
   lpreg_error error{};
   error.struct_size = sizeof error;

@@ -30,11 +30,13 @@ int32_t dtype_of(const std::string& name) {
 
 class Run {
  public:
-  Run(const lpreg_api& api, lpreg_context* context, const BatchCase& source, TensorMemory* memory)
+  Run(const lpreg_api& api, lpreg_context* context, const BatchCase& source, TensorMemory* memory,
+      const lpreg_call* call)
       : api_(api),
         context_(context),
         source_(source),
         memory_(memory),
+        call_(call),
         logits_(source.file.tensors.at(source.logits_name)) {
     fill_batch();
     fill_outputs();
@@ -61,14 +63,14 @@ class Run {
           {api_, context_, source_.options, batch_, outputs_, result_, gradient, workspace, bytes, memory_});
     } else if (path == Path::kTwoCalls) {
       check(api_.loss_forward(context_, &source_.options, &batch_, workspace, bytes, &outputs_, result_,
-                              nullptr, &error),
+                              call_, &error),
             error, "loss_forward");
-      check(api_.loss_backward(context_, &source_.options, &batch_, workspace, bytes, one(), &gradient,
-                               nullptr, &error),
+      check(api_.loss_backward(context_, &source_.options, &batch_, workspace, bytes, one(), &gradient, call_,
+                               &error),
             error, "loss_backward");
     } else {
       check(api_.loss_forward_backward(context_, &source_.options, &batch_, workspace, bytes, one(),
-                                       &gradient, &outputs_, result_, nullptr, &error),
+                                       &gradient, &outputs_, result_, call_, &error),
             error, "loss_forward_backward");
     }
     check(api_.context_synchronize(context_, nullptr, &error), error, "context_synchronize");
@@ -188,6 +190,7 @@ class Run {
   lpreg_context* context_;
   const BatchCase& source_;
   TensorMemory* memory_;
+  const lpreg_call* call_;
   const FileTensor& logits_;
   lpreg_batch batch_{};
   lpreg_token_outputs outputs_{};
@@ -198,14 +201,15 @@ class Run {
 }  // namespace
 
 Results evaluate(const lpreg_api& api, lpreg_context* context, const BatchCase& batch, Path path,
-                 TensorMemory* memory) {
-  return Run(api, context, batch, memory).evaluate(path);
+                 TensorMemory* memory, const lpreg_call* call) {
+  return Run(api, context, batch, memory, call).evaluate(path);
 }
 
-lpreg_context* create_context(const lpreg_api& api, lpreg_backend backend) {
+lpreg_context* create_context(const lpreg_api& api, lpreg_backend backend, int64_t staging_bytes) {
   lpreg_context_options options{};
   options.struct_size = sizeof options;
   options.backend = backend;
+  options.staging_bytes = staging_bytes;
   lpreg_error error = empty_error();
   lpreg_context* context = nullptr;
   check(api.context_create(&options, &context, &error), error, "context_create");
