@@ -15,7 +15,7 @@ const EXPORTS = {
 };
 
 /** The newest version of each system library's symbols that a binary may need. docs/install.md states the same. */
-export const FLOOR = { GLIBC: '2.34', GLIBCXX: '3.4.30', CXXABI: '1.3.13', GCC: '3.0' };
+export const FLOOR = { GLIBC: '2.34', GLIBCXX: '3.4.30', CXXABI: '1.3.13', GCC: '3.4' };
 
 /** Libraries that every glibc system with Node has. */
 const SYSTEM_LIBRARIES =
