@@ -6,7 +6,7 @@
       "action_name": "compile",
       "inputs": ["CMakeLists.txt", "scripts/compile.mjs"],
       "outputs": ["<(PRODUCT_DIR)/lp_reg.node"],
-      "action": ["node", "<(module_root_dir)/scripts/compile.mjs", "--verbose"]
+      "action": ["node", "<(module_root_dir)/scripts/compile.mjs", "--verbose", "--output", "<(PRODUCT_DIR)"]
     }]
   }]
 }

@@ -4,14 +4,14 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const EXPORTS = {
-  'liblpreg.so': ['lpreg_get_api'],
-  'lp_reg.node': ['napi_register_module_v1', 'node_api_module_get_api_version_v1'],
+  library: ['lpreg_get_api'],
+  addon: ['napi_register_module_v1', 'node_api_module_get_api_version_v1'],
 };
 
 /** The newest version of each system library's symbols that a binary may need. docs/install.md states the same. */
@@ -24,7 +24,7 @@ const SYSTEM_LIBRARIES =
 const NODE_API = 8;
 
 /** Of a release, in bytes. */
-const SIZE_BUDGETS = { 'liblpreg.so': 3_000_000, 'lp_reg.node': 400_000 };
+const SIZE_BUDGETS = { library: 3_000_000, addon: 400_000 };
 
 function readelf(file, ...options) {
   return execFileSync('readelf', ['--wide', ...options, file], {
@@ -62,9 +62,9 @@ export function neededVersions(symbols) {
   return newest;
 }
 
-function exportProblems(name, symbols) {
+function exportProblems(kind, symbols) {
   const found = symbols.filter(({ defined }) => defined).map((symbol) => symbol.name);
-  const [exported, expected] = [found.sort().join(', '), EXPORTS[name].join(', ')];
+  const [exported, expected] = [found.sort().join(', '), EXPORTS[kind].join(', ')];
   return exported === expected ? [] : [`exports ${exported}; expected ${expected}`];
 }
 
@@ -88,8 +88,8 @@ function libraryProblems(file) {
   });
 }
 
-function nodeApiProblems(name, symbols) {
-  if (name !== 'lp_reg.node') return [];
+function nodeApiProblems(kind, symbols) {
+  if (kind !== 'addon') return [];
   const { symbols: known } = createRequire(import.meta.url)('node-api-headers');
   const { js_native_api_symbols: js, node_api_symbols: node } = known[`v${NODE_API}`];
   const allowed = new Set([...js, ...node]);
@@ -106,25 +106,24 @@ function fastMathProblems(file) {
     : [];
 }
 
-function releaseProblems(name, file) {
+function releaseProblems(kind, file) {
   const size = statSync(file).size;
-  const budget = SIZE_BUDGETS[name];
+  const budget = SIZE_BUDGETS[kind];
   const problems = size < budget ? [] : [`has ${size} bytes; the budget is ${budget}`];
   if (readelf(file, '--sections').some((line) => / \.symtab /.test(line))) problems.push('is not stripped');
   return problems;
 }
 
-function problemsOf(file, isRelease) {
-  const name = basename(file);
+function problemsOf(kind, file, isRelease) {
   if (!existsSync(file)) return ['is missing'];
   const symbols = dynamicSymbols(file);
   return [
-    ...exportProblems(name, symbols),
+    ...exportProblems(kind, symbols),
     ...floorProblems(symbols),
     ...libraryProblems(file),
-    ...nodeApiProblems(name, symbols),
+    ...nodeApiProblems(kind, symbols),
     ...fastMathProblems(file),
-    ...(isRelease ? releaseProblems(name, file) : []),
+    ...(isRelease ? releaseProblems(kind, file) : []),
   ];
 }
 
@@ -138,9 +137,10 @@ function describe(file) {
 /** Prints what is wrong with the binaries of a folder, or what they need; true if nothing is wrong. */
 export function checkFolder(folder, { isRelease }) {
   let passed = true;
-  for (const name of Object.keys(EXPORTS)) {
+  const names = { library: 'liblpreg.so', addon: isRelease ? 'lp-reg.glibc.node' : 'lp_reg.node' };
+  for (const [kind, name] of Object.entries(names)) {
     const file = join(folder, name);
-    const problems = problemsOf(file, isRelease);
+    const problems = problemsOf(kind, file, isRelease);
     for (const problem of problems) console.error(`check-binaries: ${file} ${problem}`);
     if (problems.length === 0) console.log(`check-binaries: ${file}: ${describe(file)}`);
     passed &&= problems.length === 0;

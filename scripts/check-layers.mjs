@@ -18,6 +18,9 @@ const NATIVE_LAYERS = {
   tests: { layers: ['include', 'core', 'cpu', 'cuda', 'engine', 'emulation'], headers: ['posix', 'fuzzer'] },
 };
 
+/** Packages that lib/ may import. */
+const LIB_PACKAGES = ['node-gyp-build'];
+
 const HEADER_KINDS = {
   isa: /^(\w*mmintrin|immintrin|arm_neon|cpuid)\.h$/,
   posix: /^(sys\/\w+|linux\/\w+|unistd|sched|pthread|dlfcn|fcntl|signal|ucontext)\.h$/,
@@ -114,7 +117,8 @@ function checkNative() {
 function checkImport(folder, file, [target, line]) {
   const from = layerOf(folder, file);
   if (!target.startsWith('.')) {
-    if (!target.startsWith('node:')) report(file, line, `lib may not import the package ${target}`);
+    if (!target.startsWith('node:') && !LIB_PACKAGES.includes(target))
+      report(file, line, `lib may not import the package ${target}`);
     return;
   }
   const path = normalize(relative(folder, join(dirname(file), target)));

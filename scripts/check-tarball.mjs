@@ -33,7 +33,7 @@ const ALLOWED = [
   /^dist\/([\w-]+\/)*[\w-]+\.(d\.)?m?[jt]s$/,
   /^docs\/(errors|install|metadata|python|semantics)\.md$/,
   /^native\/(addon|core|cpu|cuda|engine|include)\/([\w-]+\/)*[\w-]+\.(h|cpp|cu|cuh)$/,
-  /^prebuilds\/(linux|darwin)-(x64|arm64)\/(lp_reg\.node|liblpreg\.so)$/,
+  /^prebuilds\/(linux|darwin)-(x64|arm64)\/(lp-reg\.glibc\.node|liblpreg\.so)$/,
   /^python\/lp_reg\.py$/,
   /^scripts\/(compile|toolchain)\.mjs$/,
 ];

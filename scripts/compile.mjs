@@ -1,12 +1,13 @@
 // Compiles the native part of the package this script belongs to, with the tools that are there and nothing else:
-// `lp-reg build`, node-gyp (binding.gyp, in a checkout) and the prebuilds all end here. No dependencies.
+// `lp-reg build` and node-gyp (binding.gyp, in a checkout; by prebuildify for a release) end here. No dependencies.
 //   --cuda        with the CUDA back end, for the architectures in CUDAARCHS
 //   --if-needed   nothing where the package loads as it is
+//   --output      the folder for the binaries, in place of build/Release; what is made there is not loaded
 //   --verbose     every line of CMake and of the compiler, not their progress alone
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, createWriteStream, mkdirSync, realpathSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -18,7 +19,7 @@ const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
 const TAIL = 40;
 
 /** A failure that is told to the user as it stands. */
-export class BuildError extends Error {}
+class BuildError extends Error {}
 
 /** Prints `[ 30%] ...` in steps of ten; CMake writes `[ 30%]` under make and `[12/40]` under Ninja. */
 function progressPrinter() {
@@ -71,7 +72,7 @@ function checkWritable() {
  * @param options.defines - CMake variables by name.
  * @param options.verbose - Show every line.
  */
-export async function compile({ buildFolder, outputFolder, defines = {}, verbose = false }) {
+async function compile({ buildFolder, outputFolder, defines = {}, verbose = false }) {
   const problem = toolchainProblem();
   if (problem) throw new BuildError(problem);
   checkWritable();
@@ -117,26 +118,33 @@ function describeResult() {
 }
 
 /** The build of an installed package: into build/Release, without CUDA unless it is asked for. */
-async function buildPackage({ cuda = false, verbose = false } = {}) {
+async function buildPackage({ cuda = false, verbose = false, output } = {}) {
   const started = Date.now();
-  const buildFolder = join(root, 'build', 'package');
+  const ownFolder = join(root, 'build', 'Release');
+  const outputFolder = resolve(output ?? ownFolder);
+  const buildFolder = join(dirname(outputFolder), 'package');
   // A cache of another place or compiler would mislead CMake.
   rmSync(buildFolder, { recursive: true, force: true });
-  const wantsCuda = cuda ? 'ON' : (process.env.LPREG_CUDA ?? 'OFF');
+  const { LPREG_CUDA = 'OFF', LPREG_CUDA_RELEASE } = process.env;
   await compile({
     buildFolder,
-    outputFolder: join(root, 'build', 'Release'),
-    defines: { LPREG_CUDA: wantsCuda },
+    outputFolder,
+    defines: { LPREG_CUDA: cuda ? 'ON' : LPREG_CUDA, ...(LPREG_CUDA_RELEASE && { LPREG_CUDA_RELEASE }) },
     verbose,
   });
-  console.log(describeResult());
+  if (outputFolder === ownFolder) console.log(describeResult());
   console.log(`lp-reg: built in ${Math.round((Date.now() - started) / 1000)} s`);
 }
 
 async function main(argv) {
   const { values } = parseArgs({
     args: argv,
-    options: { cuda: { type: 'boolean' }, 'if-needed': { type: 'boolean' }, verbose: { type: 'boolean' } },
+    options: {
+      cuda: { type: 'boolean' },
+      'if-needed': { type: 'boolean' },
+      output: { type: 'string' },
+      verbose: { type: 'boolean' },
+    },
   });
   if (values['if-needed'] && inspectPackage().problem === undefined) {
     console.log('lp-reg: the package loads as it is; nothing to build');

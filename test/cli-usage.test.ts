@@ -99,7 +99,9 @@ describe('lp-reg inspect', () => {
 });
 
 describe('incomplete installation', () => {
-  /** The package without some of its parts; what it depends on is not there either. */
+  const JAVASCRIPT = ['bin', 'dist', 'binding.cjs', 'package.json'];
+
+  /** The package and what it depends on, without some of its parts. */
   function install(name: string, parts: readonly string[]): string {
     const target = join(folder, name);
     for (const part of parts) cpSync(join(__dirname, '..', part), join(target, part), { recursive: true });
@@ -107,13 +109,24 @@ describe('incomplete installation', () => {
   }
 
   it('native library missing: ERR_LIBRARY with the way out, and --version still works', () => {
-    const command = install('no-library', ['bin', 'dist', 'binding.cjs', 'package.json']);
+    const command = install('no-library', [...JAVASCRIPT, 'node_modules/node-gyp-build']);
     const { status, stderr } = spawnSync(command, ['inspect'], { encoding: 'utf8' });
     expect(status).toBe(1);
     expect(stderr).toMatch(/^lp-reg: ERR_LIBRARY: /);
     expect(stderr).toContain('bin/lp-reg.js build');
     expect(stderr).not.toMatch(/\n\s+at /);
     expect(spawnSync(command, ['--version']).status).toBe(0);
+  });
+
+  it('dependency missing: ERR_LIBRARY says to install again', () => {
+    const { status, stderr } = spawnSync(install('no-dependency', JAVASCRIPT), ['inspect'], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^lp-reg: ERR_LIBRARY: /);
+    expect(stderr).toContain("Cannot find module 'node-gyp-build'");
+    expect(stderr).toContain('Install lp-reg again, with its dependencies.');
+    expect(stderr).not.toContain('run: ');
   });
 
   it('JavaScript not built: ERR_LIBRARY with the command that builds it', () => {

@@ -1,8 +1,17 @@
 /** An installation without its native part says what was looked for, what is wrong and what to do, when it is used. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { inspect } from '../lib/index.js';
 
@@ -11,13 +20,15 @@ const { addonPath, libraryPath } = inspect();
 const platform = `${process.platform}-${process.arch}`;
 const LOCAL = 'build/Release';
 const PREBUILD = `prebuilds/${platform}`;
+/** Of the addon, by folder: that of a prebuild says which C library it needs. */
+const addonName = (folder: string) => (folder === PREBUILD ? 'lp-reg.glibc.node' : 'lp_reg.node');
 let installation: string;
 
 beforeEach(() => {
   installation = mkdtempSync(join(tmpdir(), 'installation-'));
   cpSync(join(root, 'dist'), join(installation, 'dist'), { recursive: true });
-  for (const file of ['binding.cjs', 'package.json'])
-    copyFileSync(join(root, file), join(installation, file));
+  for (const file of ['binding.cjs', 'package.json', 'node_modules/node-gyp-build'])
+    cpSync(join(root, file), join(installation, file), { recursive: true });
 });
 afterEach(() => rmSync(installation, { recursive: true }));
 
@@ -28,7 +39,10 @@ function put(path: string, text: string): void {
 
 function putBinaries(folder: string, files = [addonPath, libraryPath]): void {
   mkdirSync(join(installation, folder), { recursive: true });
-  for (const file of files) copyFileSync(file, join(installation, folder, file.split('/').at(-1) as string));
+  for (const file of files) {
+    const name = file === addonPath ? addonName(folder) : basename(file);
+    copyFileSync(file, join(installation, folder, name));
+  }
 }
 
 /** Loads the installation and uses it; prints what it loaded, or the error. */
@@ -62,14 +76,28 @@ describe('where the addon is found', () => {
     expect(use().stdout).toMatch(/^local local /);
   });
 
-  test('a local build that does not load: the prebuild is used, with one warning', () => {
+  test('PREBUILDS_ONLY is set: the prebuild is used where there is a local build too', () => {
+    putBinaries(PREBUILD);
+    putBinaries(LOCAL);
+    expect(use({ PREBUILDS_ONLY: '1' }).stdout).toMatch(/^prebuild prebuild /);
+  });
+
+  test('a local build that does not load: ERR_LIBRARY says so, and what to delete to use the prebuild', () => {
     putBinaries(PREBUILD);
     put(`${LOCAL}/lp_reg.node`, 'not an addon');
-    const { stdout, stderr } = use();
-    expect(stdout).toMatch(/^prebuild prebuild /);
-    expect(
-      stderr.match(/\[LPREG_FALLBACK\] Warning: lp-reg: the local build .* using the prebuild/g),
-    ).toHaveLength(1);
+    const { stdout } = use();
+    expect(stdout).toMatch(/^true ERR_LIBRARY /);
+    expect(stdout).toContain(`${join(installation, LOCAL, 'lp_reg.node')} (local): `);
+    expect(stdout).toContain(`to use the prebuild instead, delete ${join(installation, 'build')}`);
+  });
+
+  test.runIf(process.platform === 'linux')('only a prebuild for musl is there: it is not tried', () => {
+    putBinaries(PREBUILD);
+    const [glibc, musl] = ['glibc', 'musl'].map((libc) =>
+      join(installation, PREBUILD, `lp-reg.${libc}.node`),
+    );
+    renameSync(glibc as string, musl as string);
+    expect(use().stdout).toContain('No native build was found for platform=linux');
   });
 
   test('an addon behind a symbolic link finds the library beside itself', () => {
@@ -80,13 +108,13 @@ describe('where the addon is found', () => {
 });
 
 describe('what the error says', () => {
-  test('nothing is there: both places, this system, and the command that compiles', () => {
+  test('nothing is there: where it was looked for, this system, and the command that compiles', () => {
     const { status, stdout } = use();
     expect(status).toBe(0);
     expect(stdout).toMatch(/^true ERR_LIBRARY /);
     for (const part of [
-      `${join(installation, LOCAL, 'lp_reg.node')} (local): not there`,
-      `${join(installation, PREBUILD, 'lp_reg.node')} (prebuild): not there`,
+      `No native build was found for platform=${process.platform} arch=${process.arch} `,
+      `loaded from: ${installation}`,
       `node ${process.version}`,
       'prebuilds here: none',
       `There is no prebuild for ${platform}.`,
@@ -98,7 +126,7 @@ describe('what the error says', () => {
   });
 
   test('prebuilds of other platforms: it lists them', () => {
-    put('prebuilds/plan9-mips/lp_reg.node', '');
+    put('prebuilds/plan9-mips/lp-reg.node', '');
     expect(use().stdout).toContain('prebuilds here: plan9-mips');
   });
 

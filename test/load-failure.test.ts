@@ -6,6 +6,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { explainLoadFailure, type LoadFailure } from '../lib/native/load-failure.js';
 import { buildAdvice } from '../lib/native/package-manager.js';
 
+/** What node-gyp-build says. */
+const NONE = 'No native build was found for platform=plan9\n    loaded from: /package\n';
 let project: string;
 let folder: string;
 
@@ -23,7 +25,8 @@ function plant(path: string): void {
 
 function explain(problem: string, change: Partial<LoadFailure> = {}): string {
   return explainLoadFailure({
-    attempts: [{ origin: 'prebuild', path: '/package/prebuilds/linux-x64/lp_reg.node', problem }],
+    file: { origin: 'prebuild', path: '/package/prebuilds/linux-x64/lp-reg.glibc.node' },
+    problem,
     system: { platform: 'linux-x64', libc: 'glibc 2.28', node: 'v20.20.2' },
     version: '0.1.0',
     prebuilt: ['linux-x64'],
@@ -37,16 +40,16 @@ describe('cause', () => {
   test.each([
     [
       "/lib64/libc.so.6: version `GLIBC_2.34' not found (required by liblpreg.so)",
-      /older than the prebuild needs/,
+      /older than the binary needs/,
     ],
-    ["/lib64/libstdc++.so.6: version `GLIBCXX_3.4.30' not found", /older than the prebuild needs/],
+    ["/lib64/libstdc++.so.6: version `GLIBCXX_3.4.30' not found", /older than the binary needs/],
     ['libstdc++.so.6: cannot open shared object file: No such file or directory', /libstdc\+\+6/],
     ['/x/liblpreg.so: cannot open shared object file', /not the library that belongs beside it/],
     ['/x/lp_reg.node: invalid ELF header', /another machine/],
     ['cannot allocate memory in static TLS block', /See the messages above/],
   ])('%s', (problem, cause) => {
     const text = explain(problem);
-    expect(text).toContain(`/package/prebuilds/linux-x64/lp_reg.node (prebuild): ${problem}`);
+    expect(text).toContain(`/package/prebuilds/linux-x64/lp-reg.glibc.node (prebuild): ${problem}`);
     expect(text).toContain('linux-x64, glibc 2.28, node v20.20.2, lp-reg 0.1.0');
     expect(text.split('why:\n')[1]?.split('\n')[0]).toMatch(cause);
   });
@@ -59,14 +62,31 @@ describe('cause', () => {
   });
 
   test('Windows: WSL, and no command that cannot work', () => {
-    const text = explain('not there', { system: { platform: 'win32-x64', libc: '', node: 'v24.0.0' } });
+    const text = explain(NONE, {
+      file: undefined,
+      system: { platform: 'win32-x64', libc: '', node: 'v24.0.0' },
+    });
     expect(text).toContain('WSL 2');
     expect(text).not.toContain('run: ');
   });
 
   test('a platform without prebuild: its name', () => {
     const system = { platform: 'linux-riscv64', libc: 'glibc 2.39', node: 'v24.0.0' };
-    expect(explain('not there', { system })).toContain('There is no prebuild for linux-riscv64.');
+    expect(explain(NONE, { file: undefined, system })).toContain('There is no prebuild for linux-riscv64.');
+  });
+});
+
+describe('a local build that does not load', () => {
+  const file = { origin: 'local', path: '/package/build/Release/lp_reg.node' } as const;
+
+  test('a prebuild of this platform: what to delete to use it', () => {
+    expect(explain('invalid ELF header', { file })).toContain(
+      `to use the prebuild instead, delete ${folder}/build`,
+    );
+  });
+
+  test('no prebuild of this platform: the build is not to be deleted', () => {
+    expect(explain('invalid ELF header', { file, prebuilt: [] })).not.toContain('delete');
   });
 });
 

@@ -1,6 +1,6 @@
-/** Where the addon may lie, and who put it there. */
+/** Which file is the addon, and who put it there. node-gyp-build decides; it prefers a local build. */
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 /** `local`: compiled on this machine. `prebuild`: part of the package. */
 export type AddonOrigin = 'local' | 'prebuild';
@@ -11,14 +11,14 @@ export interface AddonFile {
 }
 
 /**
- * The files to try, first one first. A local build is there only where somebody compiled one on purpose, so it
- * comes before the prebuild.
+ * The file to load.
+ * @throws {Error} where there is none for this system.
  */
-export function addonFiles(folder: string, platform: string): readonly AddonFile[] {
-  return [
-    { origin: 'local', path: join(folder, 'build', 'Release', 'lp_reg.node') },
-    { origin: 'prebuild', path: join(folder, 'prebuilds', platform, 'lp_reg.node') },
-  ];
+export function addonFile(folder: string): AddonFile {
+  const { resolve } = require('node-gyp-build') as { resolve(folder: string): string };
+  const path = resolve(folder);
+  const isPrebuild = basename(dirname(dirname(path))) === 'prebuilds';
+  return { origin: isPrebuild ? 'prebuild' : 'local', path };
 }
 
 /** The platforms of the prebuilds in this copy of the package. */

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { LpRegError } from '../errors.js';
-import { type AddonFile, type AddonOrigin, addonFiles, prebuiltPlatforms } from './addon-files.js';
+import { type AddonFile, type AddonOrigin, addonFile, prebuiltPlatforms } from './addon-files.js';
 import type { Addon } from './addon-types.js';
-import { type Attempt, explainLoadFailure, NOT_THERE } from './load-failure.js';
+import { explainLoadFailure } from './load-failure.js';
 import { isMusl, thisSystem } from './system.js';
 
 /** The addon in use, and where it came from. */
@@ -27,31 +27,25 @@ export function addon(): Addon {
 
 /** @throws {LpRegError} `ERR_LIBRARY`, saying what was looked for and what to do. */
 export function loadedAddon(): LoadedAddon {
-  loaded ??= loadFirst();
+  loaded ??= loadFound();
   return loaded;
 }
 
-function loadFirst(): LoadedAddon {
+function loadFound(): LoadedAddon {
   const override = process.env.LPREG_LIBRARY || undefined;
   checkOverride(override);
-  const attempts: Attempt[] = [];
-  let cause: unknown;
-  for (const file of addonFiles(folder, `${process.platform}-${process.arch}`)) {
-    if (!existsSync(file.path)) {
-      attempts.push({ ...file, problem: NOT_THERE });
-      continue;
-    }
-    try {
-      const addon = loadFile(file);
-      announceFallback(attempts, file);
-      const { origin } = file;
-      return { addon, addonOrigin: origin, libraryOrigin: override === undefined ? origin : 'LPREG_LIBRARY' };
-    } catch (error) {
-      cause = error;
-      attempts.push({ ...file, problem: error instanceof Error ? error.message : String(error) });
-    }
+  let file: AddonFile | undefined;
+  try {
+    file = addonFile(folder);
+    const { origin } = file;
+    return {
+      addon: loadFile(file),
+      addonOrigin: origin,
+      libraryOrigin: override === undefined ? origin : 'LPREG_LIBRARY',
+    };
+  } catch (cause) {
+    throw new LpRegError('ERR_LIBRARY', explain(file, cause), { cause });
   }
-  throw new LpRegError('ERR_LIBRARY', explain(attempts), { cause });
 }
 
 function loadFile({ origin, path }: AddonFile): Addon {
@@ -68,18 +62,11 @@ function checkOverride(path: string | undefined): void {
   throw new LpRegError('ERR_LIBRARY', message, { argument: 'LPREG_LIBRARY' });
 }
 
-/** A build that is there and does not load is not passed over in silence. */
-function announceFallback(attempts: readonly Attempt[], used: AddonFile): void {
-  for (const { origin, path, problem } of attempts.filter((attempt) => attempt.problem !== NOT_THERE)) {
-    const message = `lp-reg: the ${origin} build ${path} did not load (${problem}); using the ${used.origin}`;
-    process.emitWarning(message, { code: 'LPREG_FALLBACK' });
-  }
-}
-
-function explain(attempts: readonly Attempt[]): string {
+function explain(file: AddonFile | undefined, cause: unknown): string {
   const { name, version } = require('../../package.json') as { name: string; version: string };
   return explainLoadFailure({
-    attempts,
+    file,
+    problem: cause instanceof Error ? cause.message : String(cause),
     system: thisSystem(),
     version,
     prebuilt: prebuiltPlatforms(folder),

@@ -4,7 +4,7 @@ import type { AddonOrigin } from './addon-files.js';
 export interface InspectReport {
   /** Version of the npm package. */
   readonly version: string;
-  /** Absolute path of the loaded addon, `lp_reg.node`. */
+  /** Absolute path of the loaded addon. */
   readonly addonPath: string;
   /** Whether the addon came with the package or was compiled on this machine. */
   readonly addonOrigin: AddonOrigin;

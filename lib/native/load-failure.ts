@@ -1,16 +1,15 @@
 /** The one message about a library that does not load: what was looked for, what was found, what to do. */
+import { join } from 'node:path';
 import type { AddonFile } from './addon-files.js';
 import { type BuildAdvice, buildAdvice } from './package-manager.js';
 import type { System } from './system.js';
 
-/** A file that was tried, and what became of it. */
-export interface Attempt extends AddonFile {
-  readonly problem: string;
-}
-
 /** What the message is made from. */
 export interface LoadFailure {
-  readonly attempts: readonly Attempt[];
+  /** The file that did not load; absent where none was found. */
+  readonly file?: AddonFile | undefined;
+  /** The message of whoever looked for the file or loaded it. */
+  readonly problem: string;
   readonly system: System;
   readonly version: string;
   readonly prebuilt: readonly string[];
@@ -19,12 +18,13 @@ export interface LoadFailure {
   readonly isBundle: boolean;
 }
 
-/** The problem of a file that does not exist. */
-export const NOT_THERE = 'not there';
+/** What Node says where a package that this one depends on is not installed. */
+const NO_DEPENDENCY = /Cannot find module 'node-gyp-build'/;
 
 /** Causes by what the dynamic linker says, or by what is missing. */
 const CAUSES: readonly (readonly [RegExp, string])[] = [
-  [/version `GLIBC/, 'The C or C++ library of this system is older than the prebuild needs.'],
+  [NO_DEPENDENCY, 'A package that lp-reg depends on is not installed.'],
+  [/version `GLIBC/, 'The C or C++ library of this system is older than the binary needs.'],
   [
     /lib(stdc\+\+|gcc_s)\.so\.\d+: cannot open/,
     'The C++ runtime is not installed (Debian, Ubuntu: libstdc++6; Fedora, RHEL, Alpine: libstdc++).',
@@ -37,14 +37,14 @@ const CAUSES: readonly (readonly [RegExp, string])[] = [
 ];
 
 export function explainLoadFailure(failure: LoadFailure): string {
-  const { attempts, system, version, prebuilt } = failure;
+  const { file, problem, system, version, prebuilt } = failure;
   const { platform, libc, node } = system;
-  const looked = attempts.map(({ origin, path, problem }) => `  ${path} (${origin}): ${problem}`);
+  const message = problem.trim().replace(/\s*\n\s*/g, ', ');
   const found = [`${platform}${libc === '' ? '' : `, ${libc}`}`, `node ${node}`, `lp-reg ${version}`];
   return [
     'the native library could not be loaded.',
     'looked for:',
-    ...looked,
+    file === undefined ? `  ${message}` : `  ${file.path} (${file.origin}): ${message}`,
     'found:',
     `  ${found.join(', ')}; prebuilds here: ${prebuilt.join(', ') || 'none'}`,
     'why:',
@@ -54,9 +54,8 @@ export function explainLoadFailure(failure: LoadFailure): string {
   ].join('\n');
 }
 
-function causeOf({ attempts, system, prebuilt, isBundle }: LoadFailure): string {
-  const problems = attempts.map(({ problem }) => problem);
-  const known = CAUSES.find(([pattern]) => problems.some((problem) => pattern.test(problem)));
+function causeOf({ problem, system, prebuilt, isBundle }: LoadFailure): string {
+  const known = CAUSES.find(([pattern]) => pattern.test(problem));
   if (known !== undefined) return known[1];
   if (isBundle) return 'A bundler has moved the JavaScript away from the binaries.';
   if (system.platform.startsWith('win32')) return 'Windows is not supported; WSL 2 runs the Linux library.';
@@ -65,7 +64,8 @@ function causeOf({ attempts, system, prebuilt, isBundle }: LoadFailure): string 
   return 'See the messages above.';
 }
 
-function remedy({ folder, isBundle, system }: LoadFailure): readonly string[] {
+function remedy({ file, folder, isBundle, prebuilt, problem, system }: LoadFailure): readonly string[] {
+  if (NO_DEPENDENCY.test(problem)) return ['Install lp-reg again, with its dependencies.'];
   if (isBundle) {
     return [
       'Mark lp-reg as external, or copy the prebuilds folder of the package to',
@@ -73,7 +73,9 @@ function remedy({ folder, isBundle, system }: LoadFailure): readonly string[] {
     ];
   }
   if (system.platform.startsWith('win32')) return ['Install and run it inside of WSL 2.'];
-  return compileIt(buildAdvice(folder));
+  const commands = compileIt(buildAdvice(folder));
+  if (file?.origin !== 'local' || !prebuilt.includes(system.platform)) return commands;
+  return [...commands, `to use the prebuild instead, delete ${join(folder, 'build')}`];
 }
 
 function compileIt({ command, project }: BuildAdvice): readonly string[] {

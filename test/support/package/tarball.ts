@@ -6,10 +6,10 @@ import { dirname, join } from 'node:path';
 
 export const root = join(import.meta.dirname, '../../..');
 const platform = `${process.platform}-${process.arch}`;
-const BINARIES = ['lp_reg.node', 'liblpreg.so'];
+const ADDON = 'lp-reg.glibc.node';
 
 /** Packages that ours depends on; installed from their copies in this checkout. */
-const DEPENDENCIES = ['node-addon-api', 'node-api-headers'];
+const DEPENDENCIES = ['node-addon-api', 'node-api-headers', 'node-gyp-build'];
 
 export interface TarballOptions {
   /** Whether the binaries are part of it. @default true */
@@ -31,9 +31,14 @@ export function packedFiles(): string[] {
   return files.map(({ path }) => path).filter((path) => !path.startsWith('prebuilds/'));
 }
 
-/** Where the binaries come from: a release's where LPREG_TEST_PREBUILDS is set, else those of the checkout. */
-function binariesFolder(): string {
-  return process.env.LPREG_TEST_PREBUILDS ? join(root, 'prebuilds', platform) : join(root, 'build/Release');
+/** The binaries by their names in a prebuild: a release's where LPREG_TEST_PREBUILDS is set, else the checkout's. */
+function binaries(): Readonly<Record<string, string>> {
+  const isRelease = process.env.LPREG_TEST_PREBUILDS !== undefined;
+  const folder = isRelease ? join(root, 'prebuilds', platform) : join(root, 'build/Release');
+  return {
+    [ADDON]: join(folder, isRelease ? ADDON : 'lp_reg.node'),
+    'liblpreg.so': join(folder, 'liblpreg.so'),
+  };
 }
 
 function stage(folder: string, { prebuild = true, version }: TarballOptions): void {
@@ -42,9 +47,8 @@ function stage(folder: string, { prebuild = true, version }: TarballOptions): vo
     cpSync(join(root, path), join(folder, path));
   }
   if (prebuild) {
-    for (const binary of BINARIES) {
-      cpSync(join(binariesFolder(), binary), join(folder, 'prebuilds', platform, binary));
-    }
+    for (const [name, file] of Object.entries(binaries()))
+      cpSync(file, join(folder, 'prebuilds', platform, name));
   }
   if (version === undefined) return;
   const manifest = join(folder, 'package.json');
