@@ -15,6 +15,7 @@ test('import and require give one and the same package', () => {
 
 test('the package has the names that its documentation has', () => {
   expect(Object.keys(source).sort()).toStrictEqual([
+    'DeviceArray',
     'LpRegError',
     'PolicyLoss',
     'getThreads',
