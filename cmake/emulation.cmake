@@ -60,7 +60,8 @@ endif()
 
 # Every test here has the label `emulated`; those with `long` besides run in .ci/full only (scripts/cuda/check-emulation).
 set(strict strict=1,guard=1)
-add_custom_target(emulation_tests DEPENDS lpreg_eval_emulated lpreg_golden_emulated lpreg_parity_emulated)
+add_custom_target(emulation_tests DEPENDS lpreg_eval_emulated lpreg_golden_emulated lpreg_parity_emulated
+  lpreg_staging_emulated)
 include(cmake/planted-bugs.cmake)
 add_dependencies(emulation_tests planted_test)
 function(add_emulated_test name labels)

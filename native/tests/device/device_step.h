@@ -59,7 +59,7 @@ class DeviceStep {
         old_log_probs_(std::vector<float>(actions.size(), -3)),
         mask_(mask),
         result_(1) {
-    const lpreg_context_options on_device{sizeof on_device, LPREG_BACKEND_CUDA, 1, 0};
+    const lpreg_context_options on_device{sizeof on_device, LPREG_BACKEND_CUDA, 1, 0, 0};
     CHECK(api_.context_create(&on_device, &context_, nullptr) == LPREG_OK);
     batch_.struct_size = sizeof batch_;
     batch_.sequences = 1;
