@@ -20,6 +20,7 @@ struct StagedMatrix {
     // Where row 0 would lie: an address to count from, not a place that anybody reads.
     const uintptr_t base = reinterpret_cast<uintptr_t>(slot + offset) -
                            static_cast<uintptr_t>(first) * static_cast<uintptr_t>(row_bytes);
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
     return {reinterpret_cast<void*>(base), host->dtype, row_bytes / element_size(host->dtype), 0};
   }
 };
@@ -96,6 +97,7 @@ StagedRows::Pass::Pass(StagedRows* rows, const RowUse& use) : rows_(*rows), use_
 void StagedRows::Pass::run(const std::function<void(const RowChunk&)>& body) {
   const std::vector<StagingSlot>& slots = rows_.staging_->slots_for(plan_);
   std::vector<Turn> turns;
+  turns.reserve(static_cast<size_t>(plan_.slots));
   for (int i = 0; i < plan_.slots; ++i) turns.push_back({&slots[static_cast<size_t>(i)], {}});
   size_t next = 0;
   for (int64_t first = 0; first < rows_.view_.rows(); first += plan_.rows) {
