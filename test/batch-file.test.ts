@@ -122,7 +122,7 @@ describe('options of a batch file', () => {
   });
 
   it('a loss has a key for each of its options, but for how errors are handled, the back end and the seed', () => {
-    const withoutKey = ['nonFinite', 'checkFirst', 'backend', 'seed'];
+    const withoutKey = ['nonFinite', 'checkFirst', 'backend', 'device', 'stagingBytes', 'seed'];
     for (const [loss, { cName: _, ...kind }] of Object.entries(LOSSES)) {
       const ofApi = Object.keys(DEFAULTS[lossName(kind)]).filter((name) => !withoutKey.includes(name));
       const rows = METADATA.filter((row) => row.losses.some((name) => name === loss));

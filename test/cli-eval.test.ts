@@ -315,7 +315,7 @@ describe('failures of lp-reg eval', () => {
       bytes[at] = (bytes[at] ?? 0) ^ flip;
       writeFileSync(changed, bytes);
       try {
-        evaluateInProcess(readBatchFile(changed), 'cpu', 'float32');
+        evaluateInProcess(readBatchFile(changed), { backend: 'cpu' }, 'float32');
         results++;
       } catch (error) {
         expect(error).toBeInstanceOf(LpRegError);

@@ -199,11 +199,6 @@ describeOnDevice('device arrays', () => {
       { code: 'ERR_MASK', argument: 'mask', index: 2 },
     ],
     [
-      "host logits with backend 'cuda'",
-      () => new PolicyLoss({ objective: 'grpo', backend: 'cuda' }).forwardSync(smallBatch()),
-      { code: 'ERR_BACKEND_UNAVAILABLE', argument: 'backend' },
-    ],
-    [
       'a snapshot of device logits',
       () => proxySnapshotSync(mixedBatch().logits as never, { filter: { kind: 'min-p', kappa: 0.1 } }),
       { code: 'ERR_BACKEND_UNAVAILABLE' },

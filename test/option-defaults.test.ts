@@ -10,6 +10,8 @@ const COMMON = {
   nonFinite: 'error',
   checkFirst: false,
   backend: 'auto',
+  device: undefined,
+  stagingBytes: undefined,
 };
 const AGGREGATION = { aggregation: 'token-mean' };
 const SURROGATE = { clipLow: 0.2, clipHigh: 0.2, dualClip: undefined, ratioCap: undefined };

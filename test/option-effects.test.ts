@@ -41,7 +41,7 @@ const OTHER_VALUES: Readonly<Record<string, unknown>> = {
   rhoPos: 0.71,
   estimator: 'abs',
 };
-const WITHOUT_NUMBERS = ['nonFinite', 'checkFirst', 'backend', 'proxy'];
+const WITHOUT_NUMBERS = ['nonFinite', 'checkFirst', 'backend', 'device', 'stagingBytes', 'proxy'];
 
 function productLoss(loss: LossName): ProductLoss {
   return (loss.startsWith('lp-reg') ? loss.replace('lp-reg-', 'lp-reg ') : loss) as ProductLoss;

@@ -91,7 +91,7 @@ describe.skipIf(python === undefined)(`lp_reg.py beside TypeScript and lpreg.h${
   });
 
   test('defaults are those of the TypeScript options, apart from the back end, which follows the tensors', () => {
-    const expected = Object.entries(DEFAULTS).map(([loss, { backend, ...options }]) => [
+    const expected = Object.entries(DEFAULTS).map(([loss, { backend, device, stagingBytes, ...options }]) => [
       loss,
       snakeKeys(options),
     ]);

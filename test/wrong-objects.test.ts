@@ -10,7 +10,7 @@ import { SCALAR_COUNT } from '../lib/native/result-memory.js';
 import { smallBatch } from './support/small-batch.js';
 
 const TYPE = { status: 2 };
-const context = contextOf('cpu').native;
+const context = contextOf({ backend: 'cpu' }).native;
 
 /** Calls a function of the addon with whatever it is given. */
 function call(name: keyof Addon, ...args: unknown[]): unknown {
@@ -170,8 +170,8 @@ test.each([undefined, null, -1, 0.5, 7, '0', 'lossForward'])(
 );
 
 test('numbers that are none are refused', async () => {
-  expect(await failureOf('createContext', '0', 0, 0)).toMatchObject({ ...TYPE, argument: 'backend' });
-  expect(await failureOf('createContext', 0, {}, 0)).toMatchObject({ ...TYPE, argument: 'threads' });
+  expect(await failureOf('createContext', '0', 0, 0, 0)).toMatchObject({ ...TYPE, argument: 'backend' });
+  expect(await failureOf('createContext', 0, {}, 0, 0)).toMatchObject({ ...TYPE, argument: 'threads' });
   expect(await failureOf('abort', 'first')).toMatchObject({ ...TYPE, argument: 'id' });
 });
 

@@ -7,7 +7,7 @@ import { sampleOnce } from '../bench/race.js';
 import { Workbench } from '../bench/workbench.js';
 import { getThreads, setThreads } from '../native/context.js';
 import type { TensorDtype } from '../tensors/tensor.js';
-import { integerFrom1, oneOf } from './usage.js';
+import { integerFrom, oneOf } from './usage.js';
 
 const CASES = [
   { loss: 'grpo', form: 'in-place' },
@@ -50,10 +50,10 @@ function readRequest(argv: readonly string[]): Request {
     },
   });
   return {
-    rows: integerFrom1('--rows', values.rows),
-    vocab: integerFrom1('--vocab', values.vocab),
+    rows: integerFrom(1, '--rows', values.rows),
+    vocab: integerFrom(1, '--vocab', values.vocab),
     dtype: oneOf('--dtype', ['float32', 'float16', 'bfloat16'], values.dtype),
-    threads: values.threads === undefined ? undefined : integerFrom1('--threads', values.threads),
+    threads: values.threads === undefined ? undefined : integerFrom(1, '--threads', values.threads),
     json: values.json,
   };
 }

@@ -3,12 +3,12 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LpRegError } from '../errors.js';
-import { getThreads, setThreads } from '../native/context.js';
+import { getThreads, type Placement, setThreads } from '../native/context.js';
 import { readBatchFile } from './batch-file.js';
 import { evaluate } from './evaluation.js';
 import { writeResultFile } from './result-file.js';
 import { summaryJson, summaryText } from './summary.js';
-import { integerFrom1, oneOf, UsageError } from './usage.js';
+import { integerFrom, oneOf, UsageError } from './usage.js';
 
 /** Runs the command and returns what it prints. */
 export function runEval(argv: readonly string[]): string {
@@ -16,7 +16,7 @@ export function runEval(argv: readonly string[]): string {
   checkOutput(request.out, request.batch);
   if (request.threads !== undefined) setThreads(request.threads);
   const file = readBatchFile(request.batch, request.logits);
-  const evaluation = evaluate(file, request.backend, request.gradDtype);
+  const evaluation = evaluate(file, request.placement, request.gradDtype);
   writeResultFile(request.out, file, evaluation);
   const subject = { ...request, threads: getThreads(), file, evaluation };
   return request.json ? summaryJson(subject) : summaryText(subject);
@@ -29,6 +29,7 @@ function readRequest(argv: readonly string[]) {
     options: {
       out: { type: 'string' },
       backend: { type: 'string', default: 'auto' },
+      device: { type: 'string' },
       logits: { type: 'string', default: 'logits' },
       'grad-dtype': { type: 'string', default: 'float32' },
       threads: { type: 'string' },
@@ -42,12 +43,19 @@ function readRequest(argv: readonly string[]) {
   return {
     batch,
     out: values.out,
-    backend: oneOf('--backend', ['auto', 'cpu', 'cuda'], values.backend),
+    placement: readPlacement(values.backend, values.device),
     logits: values.logits,
     gradDtype: oneOf('--grad-dtype', ['float32', 'float16', 'bfloat16'], values['grad-dtype']),
-    threads: values.threads === undefined ? undefined : integerFrom1('--threads', values.threads),
+    threads: values.threads === undefined ? undefined : integerFrom(1, '--threads', values.threads),
     json: values.json,
   };
+}
+
+function readPlacement(backend: string, device: string | undefined): Placement {
+  const placement = { backend: oneOf('--backend', ['auto', 'cpu', 'cuda'], backend) };
+  if (device === undefined) return placement;
+  if (placement.backend !== 'cuda') throw new UsageError('--device has no effect without --backend cuda');
+  return { ...placement, device: integerFrom(0, '--device', device) };
 }
 
 /** Finds out before the work, not after it, that its result has nowhere to go. */

@@ -3,7 +3,8 @@
 import type { LossMetrics } from '../loss/metrics.js';
 import { PolicyLoss } from '../loss/policy-loss.js';
 import type { TokenArrays } from '../loss/token-fields.js';
-import type { Backend } from '../options/option-types.js';
+import type { Placement } from '../native/context.js';
+import { inspect } from '../native/inspect.js';
 import type { Tensor, TensorDtype } from '../tensors/tensor.js';
 import type { BatchFile } from './batch-file.js';
 
@@ -15,6 +16,8 @@ export interface Evaluation {
   readonly gradLogits: Tensor;
   readonly backend: 'cpu' | 'cuda';
   readonly instructionSet: string;
+  /** Name of the CUDA device; `undefined` on the CPU. */
+  readonly device: string | undefined;
   /** The regularised tokens, strongest pull first; `undefined` for losses without Lp-Reg. */
   readonly protectedTokens: readonly ProtectedToken[] | undefined;
 }
@@ -40,8 +43,8 @@ export interface ProtectedToken {
  * Evaluates a batch file. Where the gradient has the dtype of the logits, it overwrites them: the file's copy is ours.
  * @throws {LpRegError} What the options and the batch are refused for.
  */
-export function evaluate(file: BatchFile, backend: Backend, gradDtype: TensorDtype): Evaluation {
-  const policyLoss = new PolicyLoss({ ...file.options, backend });
+export function evaluate(file: BatchFile, placement: Placement, gradDtype: TensorDtype): Evaluation {
+  const policyLoss = new PolicyLoss({ ...file.options, ...placement });
   const { logits } = file.batch;
   const result = policyLoss.forwardBackwardSync(file.batch, {
     outputs: policyLoss.tokenFields,
@@ -51,15 +54,19 @@ export function evaluate(file: BatchFile, backend: Backend, gradDtype: TensorDty
     ...result,
     backend: policyLoss.backend,
     instructionSet: policyLoss.instructionSet,
+    device:
+      policyLoss.backend === 'cuda'
+        ? inspect().backends.cuda.devices[placement.device ?? 0]?.name
+        : undefined,
     protectedTokens:
-      policyLoss.options.objective === 'lp-reg' ? protectedTokens(file, backend, result.tokens) : undefined,
+      policyLoss.options.objective === 'lp-reg' ? protectedTokens(file, placement, result.tokens) : undefined,
   };
 }
 
 /** The selected tokens next to the scalar stage without the regulariser, which needs no logits. */
-function protectedTokens(file: BatchFile, backend: Backend, tokens: TokenArrays): ProtectedToken[] {
+function protectedTokens(file: BatchFile, placement: Placement, tokens: TokenArrays): ProtectedToken[] {
   const { batch, shape } = file;
-  const without = coefficientsWithoutRegulariser(file, backend, tokens);
+  const without = coefficientsWithoutRegulariser(file, placement, tokens);
   const rows = [...tokens.selected.keys()].filter((row) => tokens.selected[row] === 1);
   const advantageStep = batch.advantages.length === batch.actions.length ? 1 : shape[1];
   const found = rows.map((row): ProtectedToken => {
@@ -87,13 +94,13 @@ function protectedTokens(file: BatchFile, backend: Backend, tokens: TokenArrays)
 
 function coefficientsWithoutRegulariser(
   file: BatchFile,
-  backend: Backend,
+  placement: Placement,
   tokens: TokenArrays,
 ): Float32Array {
   const { logits: _logits, oldLogits: _oldLogits, actions: _actions, ...inputs } = file.batch;
   // Stored proxies are an input of the stage, not a statistic.
   const { proxyLogProbs, ...statistics } = tokens;
-  const policyLoss = new PolicyLoss({ ...file.options, backend, beta: 0 } as typeof file.options);
+  const policyLoss = new PolicyLoss({ ...file.options, ...placement, beta: 0 } as typeof file.options);
   const { tokens: scalars } = policyLoss.objectiveSync({
     ...inputs,
     shape: [file.shape[0], file.shape[1]],

@@ -18,7 +18,7 @@ const TABLE_ROWS = 10;
 
 /** The summary as JSON, for scripts. Values that are not finite, such as metrics that do not apply, are null. */
 export function summaryJson({ file, evaluation, ...request }: SummarySubject): string {
-  const { loss, metrics, backend, instructionSet, protectedTokens } = evaluation;
+  const { loss, metrics, backend, device, instructionSet, protectedTokens } = evaluation;
   const summary = {
     batch: request.batch,
     out: request.out,
@@ -26,6 +26,7 @@ export function summaryJson({ file, evaluation, ...request }: SummarySubject): s
     shape: file.shape,
     logits: request.logits,
     backend,
+    device,
     instructionSet,
     threads: request.threads,
     loss,
@@ -38,14 +39,14 @@ export function summaryJson({ file, evaluation, ...request }: SummarySubject): s
 
 /** The summary for a person. */
 export function summaryText({ file, evaluation, ...request }: SummarySubject): string {
-  const { loss, metrics, backend, instructionSet, protectedTokens } = evaluation;
+  const { loss, metrics, backend, device, instructionSet, protectedTokens } = evaluation;
   const { dtype, shape } = file.batch.logits;
   const blocks = [
     table([
       ['batch', request.batch],
       ['objective', file.loss],
       ['logits', `${request.logits}: ${dtype} [${shape.join(', ')}], ${metrics.validCount} valid tokens`],
-      ['computed by', `${backend} (${instructionSet}, ${request.threads} threads)`],
+      ['computed by', `${backend} (${device ?? instructionSet}, ${request.threads} threads)`],
       ['result', request.out],
     ]),
     table([['loss', number(loss)]]),

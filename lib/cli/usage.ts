@@ -4,7 +4,8 @@ export const USAGE = `Usage:
   lp-reg eval BATCH.safetensors --out RESULT.safetensors [options]
       Evaluates a batch dumped by a trainer: loss, gradient of the logits and per-token fields.
         --out FILE           where the result goes
-        --backend NAME       auto (default), cpu or cuda
+        --backend NAME       cpu (default, as auto) or cuda
+        --device N           CUDA device, from 0 (default: 0)
         --logits NAME        logits tensor of the batch (default: logits)
         --grad-dtype NAME    float32 (default), float16 or bfloat16
         --threads N          CPU threads (default: as many as this process may use)
@@ -43,8 +44,8 @@ export function oneOf<Word extends string>(option: string, words: readonly Word[
   return word;
 }
 
-/** The value of an option that must be an integer from 1. */
-export function integerFrom1(option: string, text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new UsageError(`${option} must be an integer from 1, not '${text}'`);
+/** The value of an option that must be an integer from `least`. */
+export function integerFrom(least: 0 | 1, option: string, text: string): number {
+  if (/^(0|[1-9]\d{0,8})$/.test(text) && Number(text) >= least) return Number(text);
+  throw new UsageError(`${option} must be an integer from ${least}, not '${text}'`);
 }

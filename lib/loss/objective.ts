@@ -89,7 +89,7 @@ export class ObjectiveStage {
     const statistics = readStatistics(fields.tokens, 'tokens');
     const [sequences, count] = readShape(fields, statistics);
     const { values, rows } = scalarBatch(fields, sequences, count);
-    const context = contextFor(this.#options.backend, statistics.logProbs, 'tokens.logProbs');
+    const context = contextFor(this.#options, statistics.logProbs, 'tokens.logProbs');
     values[AT.on_device] = statistics.logProbs instanceof DeviceData;
     setStatistics(values, fields, statistics, this.#options);
     const memory = ResultMemory.of(this.#outputs.fields.length, rows, isJob);

@@ -107,7 +107,7 @@ export class PolicyLoss implements Disposable {
     this.#native = lossOptionsArgument(this.options);
     this.#defaultOutputs = planOutputs(defaultLossFields(this.options));
     this.#objective = new ObjectiveStage(this.options, this.#native);
-    const context = contextOf(this.options.backend);
+    const context = contextOf(this.options);
     this.backend = context.backend;
     this.instructionSet = contextInfo(context).instructionSet;
   }
@@ -221,7 +221,7 @@ export class PolicyLoss implements Disposable {
   ) {
     const checked = this.#check(batch);
     const { values, rows } = checked;
-    const context = contextFor(this.options.backend, checked.logits.data, 'logits');
+    const context = contextFor(this.options, checked.logits.data, 'logits');
     const results = this.#outputs(values, fields, rows, isJob);
     values[AT.allocate] = allocateByName;
     const time = now();
@@ -240,7 +240,7 @@ export class PolicyLoss implements Disposable {
   ) {
     const checked = this.#check(batch);
     const { values, rows } = checked;
-    const context = contextFor(this.options.backend, checked.logits.data, 'logits');
+    const context = contextFor(this.options, checked.logits.data, 'logits');
     const target = gradientTarget(fields, checked, values);
     setGradOutput(values, fields);
     const results = this.#outputs(values, fields, rows, isJob);

@@ -5,9 +5,9 @@ import { maskedLogits } from '../native/batch-argument.js';
 import { contextOf } from '../native/context.js';
 import { type JobOptions, run, runJob } from '../native/jobs.js';
 import { rowOptionsArgument } from '../native/option-arguments.js';
-import { missing, numberThat } from '../options/checks.js';
+import { integerFrom, missing } from '../options/checks.js';
 import { checkFilter } from '../options/option-checks.js';
-import type { Backend, Filter } from '../options/option-types.js';
+import type { Backend, DeviceCallOptions, Filter } from '../options/option-types.js';
 import { DeviceData } from '../tensors/device-data.js';
 import type { ProxySnapshot } from '../tensors/proxy-snapshot.js';
 import type { Tensor } from '../tensors/tensor.js';
@@ -16,7 +16,7 @@ import { type CallFields, callOptions } from './call-options.js';
 import { readRowOptions } from './token-stats-options.js';
 
 /** Options of {@link proxySnapshot}. */
-export interface ProxySnapshotOptions {
+export interface ProxySnapshotOptions extends DeviceCallOptions {
   /** Which tokens the proxies keep. */
   readonly filter: Filter;
   /** That of the loss that will use the snapshot. Finite, above 0. @default 1 */
@@ -44,6 +44,8 @@ const noOptions = () => ({
   mask: undefined,
   maxEntries: undefined,
   backend: undefined,
+  device: undefined,
+  stagingBytes: undefined,
 });
 
 const OPTIONS = callOptions(noOptions);
@@ -101,10 +103,10 @@ function snapshotCall(logits: Tensor, fields: CallFields<keyof ProxySnapshotOpti
     logKeptMass: value.log_kept_mass,
     uniform: value.uniform,
   });
-  return { context: contextOf(options.backend), values, rows: batch.rows, result };
+  return { context: contextOf(options), values, rows: batch.rows, result };
 }
 
-const entryCount = numberThat('an integer from 0', (value) => Number.isSafeInteger(value) && value >= 0);
+const entryCount = integerFrom(0);
 
 function readMaxEntries(value: unknown): number {
   return value === undefined ? DEFAULT_MAX_ENTRIES : entryCount(value, 'maxEntries');

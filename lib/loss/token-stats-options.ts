@@ -1,32 +1,34 @@
 import { LpRegError } from '../errors.js';
+import type { Placement } from '../native/context.js';
 import type { RowOptions } from '../native/option-arguments.js';
-import { missing } from '../options/checks.js';
+import { missing, rejectWithoutCuda } from '../options/checks.js';
 import { checkFilter, OPTION_CHECKS } from '../options/option-checks.js';
-import type { Backend, Filter } from '../options/option-types.js';
+import type { Backend, DeviceCallOptions, Filter } from '../options/option-types.js';
 import type { CallFields } from './call-options.js';
 import type { TokenField } from './token-fields.js';
 
 /** Options of {@link tokenStats}. */
-export type TokenStatsOptions<Field extends TokenField = never> = TokenStatsProxy & {
-  /** Divides the logits before every probability. Finite, above 0. @default 1 */
-  readonly temperature?: number | undefined;
-  /** Replaces each logit `z` by `softcap * tanh(z / softcap)`. Finite, above 0. @default off */
-  readonly softcap?: number | undefined;
-  /**
-   * What a valid row with NaN, `+Infinity` or only `-Infinity` does: throw, or give NaN in that row.
-   * @default 'error'
-   */
-  readonly nonFinite?: 'error' | 'propagate' | undefined;
-  /** Where it is computed. @default 'auto' */
-  readonly backend?: Backend | undefined;
-  /**
-   * Statistics to give.
-   * @default all that there are: with actions also `logProbs`, `proxyLogProbs` and `actionIsMax`, with a
-   *   proxy also `logKeptMass`, `keepCount` and `kl`, which costs a pass of its own for a proxy of another
-   *   policy
-   */
-  readonly outputs?: readonly Field[] | undefined;
-};
+export type TokenStatsOptions<Field extends TokenField = never> = TokenStatsProxy &
+  DeviceCallOptions & {
+    /** Divides the logits before every probability. Finite, above 0. @default 1 */
+    readonly temperature?: number | undefined;
+    /** Replaces each logit `z` by `softcap * tanh(z / softcap)`. Finite, above 0. @default off */
+    readonly softcap?: number | undefined;
+    /**
+     * What a valid row with NaN, `+Infinity` or only `-Infinity` does: throw, or give NaN in that row.
+     * @default 'error'
+     */
+    readonly nonFinite?: 'error' | 'propagate' | undefined;
+    /** Where it is computed, as in the options of `PolicyLoss`. @default 'auto' */
+    readonly backend?: Backend | undefined;
+    /**
+     * Statistics to give.
+     * @default all that there are: with actions also `logProbs`, `proxyLogProbs` and `actionIsMax`, with a
+     *   proxy also `logKeptMass`, `keepCount` and `kl`, which costs a pass of its own for a proxy of another
+     *   policy
+     */
+    readonly outputs?: readonly Field[] | undefined;
+  };
 
 /** No proxy; one from logits under a filter; or one that was filtered before. */
 export type TokenStatsProxy =
@@ -51,16 +53,17 @@ export const noTokenStatsOptions = () => ({
   proxy: undefined,
   nonFinite: undefined,
   backend: undefined,
+  device: undefined,
+  stagingBytes: undefined,
   outputs: undefined,
 });
 
 /** Options of one row, as given. */
-type RowFields = CallFields<'temperature' | 'softcap' | 'nonFinite' | 'backend'>;
+type RowFields = CallFields<'temperature' | 'softcap' | 'nonFinite' | 'backend' | keyof DeviceCallOptions>;
 
 /** Checked options of a per-token operation. */
-export interface ResolvedRowOptions extends RowOptions {
+export interface ResolvedRowOptions extends RowOptions, Placement {
   readonly nonFinite: 'error' | 'propagate';
-  readonly backend: Backend;
 }
 
 /**
@@ -73,13 +76,17 @@ export function readTokenStatsOptions(fields: CallFields<keyof TokenStatsOptions
 
 /** The part that `proxySnapshot` has too. */
 export function readRowOptions(fields: RowFields): Omit<ResolvedRowOptions, 'filter' | 'proxy'> {
-  const read = (key: 'temperature' | 'softcap' | 'nonFinite' | 'backend', byDefault: unknown) =>
+  const read = (key: keyof RowFields, byDefault: unknown) =>
     fields[key] === undefined ? byDefault : OPTION_CHECKS[key](fields[key], key);
+  const backend = read('backend', 'auto') as Backend;
+  rejectWithoutCuda(fields, backend);
   return {
     temperature: read('temperature', 1) as number,
     softcap: read('softcap', undefined) as number | undefined,
     nonFinite: read('nonFinite', 'error') as 'error',
-    backend: read('backend', 'auto') as Backend,
+    backend,
+    device: read('device', undefined) as number | undefined,
+    stagingBytes: read('stagingBytes', undefined) as number | undefined,
   };
 }
 

@@ -165,7 +165,7 @@ function statsCall(
   const { offered, byDefault } = statsOutputs(options.proxy, inputs.actions !== undefined);
   const plan = readOutputs(fields.outputs, offered, byDefault);
   const memory = ResultMemory.of(plan.fields.length, rows, isJob);
-  const context = contextFor(options.backend, checked.logits.data, 'logits');
+  const context = contextFor(options, checked.logits.data, 'logits');
   values[AT.allocate] = allocateByName;
   values[AT.options] = rowOptionsArgument(options);
   values[AT.outputs] = plan.bits;

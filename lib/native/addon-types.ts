@@ -92,7 +92,7 @@ export interface Addon {
   /** Orders of the addon's tables, for the test that compares them with ours. */
   readonly orders: Readonly<Record<string, readonly string[]>>;
   /** Returns the number of the context, which lasts as long as this JavaScript thread. */
-  createContext(backend: number, threads: number, device: number): number;
+  createContext(backend: number, threads: number, device: number, stagingBytes: number): number;
   contextInfo(context: number): NativeContextInfo;
   setThreads(context: number, threads: number): void;
   /**

@@ -12,7 +12,7 @@ import type { CudaReport, DeviceReport, InspectReport } from './inspect-types.js
  */
 export function inspect(): InspectReport {
   const { addon, addonOrigin, libraryOrigin } = loadedAddon();
-  const info = contextInfo(contextOf('cpu'));
+  const info = contextInfo(contextOf({ backend: 'cpu' }));
   const { version } = require('../../package.json') as { version: string };
   return {
     version,

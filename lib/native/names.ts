@@ -212,4 +212,5 @@ export const ARGUMENT_NAMES: ReadonlyMap<string, string> = new Map([
   ['d_entropy', 'dEntropy'],
   ['d_kl', 'dKl'],
   ['max_entries', 'maxEntries'],
+  ['staging_bytes', 'stagingBytes'],
 ]);

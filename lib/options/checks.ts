@@ -18,6 +18,10 @@ export function numberThat(expected: string, holds: (value: number) => boolean):
   };
 }
 
+/** An integer from `least`. */
+export const integerFrom = (least: number) =>
+  numberThat(`an integer from ${least}`, (value) => Number.isSafeInteger(value) && value >= least);
+
 /** One of some words. `ERR_TYPE` for anything else than a string, `ERR_OPTION` for an unknown one. */
 export function oneOf<Word extends string>(...words: readonly Word[]): Check<Word> {
   const expected = words.map((word) => `'${word}'`).join(', ');
@@ -52,3 +56,12 @@ export const positive = numberThat('a finite number above 0', (value) => value >
 export const notNegative = numberThat('a finite number from 0', (value) => value >= 0 && value < Infinity);
 /** A number in [0, 1]. */
 export const fraction = numberThat('a number in [0, 1]', (value) => value >= 0 && value <= 1);
+
+/** Throws unless options that only the CUDA back end has are given to it. */
+export function rejectWithoutCuda(given: Readonly<Record<string, unknown>>, backend: unknown): void {
+  for (const argument of ['device', 'stagingBytes']) {
+    if (given[argument] === undefined || backend === 'cuda') continue;
+    const message = `${argument}: has no effect without backend: 'cuda'`;
+    throw new LpRegError('ERR_OPTION_WITHOUT_EFFECT', message, { argument });
+  }
+}

@@ -11,8 +11,24 @@ export type KlEstimator = 'k1' | 'k2' | 'k3' | 'abs';
 /** Where the loss is computed. */
 export type Backend = 'auto' | 'cpu' | 'cuda';
 
+/** How the CUDA back end is used; an error without `backend: 'cuda'`. */
+export interface DeviceCallOptions {
+  /**
+   * Ordinal of the CUDA device that computes tensors of the host, from 0; `DeviceTensor`s must be on it.
+   * @default that of the `DeviceTensor`s, 0 for tensors of the host
+   */
+  readonly device?: number | undefined;
+  /**
+   * Bytes of device memory, and of pinned memory of the host, through which tensors of the host pass in chunks. At
+   * least one row must fit, twice where the loss reads old logits too or the gradient has another dtype. The memory
+   * is kept for later calls with the same number. An integer from 1.
+   * @default 201326592 (192 MiB)
+   */
+  readonly stagingBytes?: number | undefined;
+}
+
 /** Options of every loss. */
-export interface CommonOptions {
+export interface CommonOptions extends DeviceCallOptions {
   /** Divides the logits before every probability. Finite, above 0. @default 1 */
   readonly temperature?: number | undefined;
   /**
@@ -44,8 +60,9 @@ export interface CommonOptions {
    */
   readonly checkFirst?: boolean | undefined;
   /**
-   * `'auto'` computes where the tensors are: on the CPU, or on the device of a `DeviceTensor`. `'cuda'` fails
-   * with `ERR_BACKEND_UNAVAILABLE` and the reason where there is none, and for tensors of the host.
+   * `'auto'` computes where the tensors are: on the CPU, or on the device of a `DeviceTensor`. `'cuda'` computes on
+   * a CUDA device, to which tensors of the host are copied in chunks and back; where there is none it fails with
+   * `ERR_BACKEND_UNAVAILABLE` and the reason, and never falls back to the CPU.
    * @default 'auto'
    */
   readonly backend?: Backend | undefined;

@@ -9,6 +9,8 @@ const COMMON = {
   nonFinite: 'error',
   checkFirst: false,
   backend: 'auto',
+  device: undefined,
+  stagingBytes: undefined,
 } as const;
 
 const AGGREGATION = { aggregation: 'token-mean' } as const;

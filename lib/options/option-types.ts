@@ -29,7 +29,7 @@ export type PolicyLossOptions =
   | LpRegOptions;
 
 /** Options that are off unless given. */
-export type OffByDefault = 'softcap' | 'dualClip' | 'ratioCap';
+export type OffByDefault = 'softcap' | 'dualClip' | 'ratioCap' | 'device' | 'stagingBytes';
 
 /** {@link PolicyLossOptions} with every default filled in; those that are off are `undefined`. */
 export type ResolvedOptions = Resolve<PolicyLossOptions>;

@@ -1,6 +1,6 @@
 import { LpRegError } from '../errors.js';
 import { type Fields, ownFields, rejectUnknownFields } from '../tensors/own-fields.js';
-import { missing, oneOf } from './checks.js';
+import { missing, oneOf, rejectWithoutCuda } from './checks.js';
 import { DEFAULTS, type LossName, type OptionName } from './defaults.js';
 import { optionHint } from './misspellings.js';
 import { OPTION_CHECKS } from './option-checks.js';
@@ -58,6 +58,7 @@ function rejectConflicts(given: Fields, resolved: Fields): void {
   const fail = (code: 'ERR_OPTION' | 'ERR_OPTION_WITHOUT_EFFECT', argument: string, why: string) => {
     throw new LpRegError(code, `${argument}: ${why}`, { argument });
   };
+  rejectWithoutCuda(given, resolved.backend);
   if (given.klRefEstimator !== undefined && given.klRefCoef === undefined) {
     fail('ERR_OPTION_WITHOUT_EFFECT', 'klRefEstimator', 'has no effect without klRefCoef');
   }

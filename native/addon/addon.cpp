@@ -32,12 +32,16 @@ Napi::Value guarded(const Napi::CallbackInfo& info) {
 
 uint32_t job_id(const Napi::CallbackInfo& info) { return static_cast<uint32_t>(as_int32(info[0], "id")); }
 
-// createContext(backend, threads, device) -> number
+// createContext(backend, threads, device, stagingBytes) -> number
 Napi::Value create_context(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(info.Env());
   std::vector<std::shared_ptr<Context>>& contexts = environment.contexts;
-  contexts.push_back(std::make_shared<Context>(*environment.library.api, as_int32(info[0], "backend"),
-                                               as_int32(info[1], "threads"), as_int32(info[2], "device")));
+  const int32_t backend = as_int32(info[0], "backend");
+  const int32_t threads = as_int32(info[1], "threads");
+  const int32_t device = as_int32(info[2], "device");
+  const int64_t staging_bytes = as_size(info[3], "staging_bytes");
+  contexts.push_back(
+      std::make_shared<Context>(*environment.library.api, backend, threads, device, staging_bytes));
   return Napi::Number::New(info.Env(), static_cast<double>(contexts.size() - 1));
 }
 

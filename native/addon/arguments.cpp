@@ -32,6 +32,12 @@ int32_t as_int32(const Napi::Value& value, const char* name) {
   return value.As<Napi::Number>().Int32Value();
 }
 
+int64_t as_size(const Napi::Value& value, const char* name) {
+  const double number = as_number(value, name);
+  if (!(number >= 0 && number <= 9007199254740991.0)) throw Failure{LPREG_ERR_SHAPE, name, "expected a size"};
+  return static_cast<int64_t>(number);
+}
+
 std::optional<Napi::Value> Arguments::optional(Argument argument) const {
   const Napi::Value value = (*this)[argument];
   if (value.IsUndefined()) return std::nullopt;
@@ -40,14 +46,6 @@ std::optional<Napi::Value> Arguments::optional(Argument argument) const {
 
 double Arguments::number(Argument argument) const {
   return as_number((*this)[argument], argument_name(argument));
-}
-
-int64_t Arguments::size(Argument argument) const {
-  const double value = number(argument);
-  if (!(value >= 0 && value <= 9007199254740991.0)) {
-    throw Failure{LPREG_ERR_SHAPE, argument_name(argument), "expected a size"};
-  }
-  return static_cast<int64_t>(value);
 }
 
 }  // namespace lpreg_addon

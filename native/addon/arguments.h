@@ -52,6 +52,8 @@ Napi::Array argument_names(Napi::Env env);
 // Throws ERR_TYPE unless the value is a number.
 double as_number(const Napi::Value& value, const char* name);
 int32_t as_int32(const Napi::Value& value, const char* name);
+// A size or stride: a safe integer that is not negative, else ERR_SHAPE.
+int64_t as_size(const Napi::Value& value, const char* name);
 
 // Alive as long as the call that they belong to.
 class Arguments {
@@ -66,8 +68,7 @@ class Arguments {
   double number(Argument argument) const;
   // An enumerator.
   int32_t integer(Argument argument) const { return as_int32((*this)[argument], argument_name(argument)); }
-  // A size or stride: a safe integer that is not negative.
-  int64_t size(Argument argument) const;
+  int64_t size(Argument argument) const { return as_size((*this)[argument], argument_name(argument)); }
   bool flag(Argument argument) const { return (*this)[argument].ToBoolean(); }
 
  private:

@@ -2,13 +2,15 @@
 
 namespace lpreg_addon {
 
-Context::Context(const lpreg_api& api, int32_t backend, int32_t threads, int32_t device)
+Context::Context(const lpreg_api& api, int32_t backend, int32_t threads, int32_t device,
+                 int64_t staging_bytes)
     : api_(api), on_cuda_(backend == LPREG_BACKEND_CUDA), device_(device) {
   lpreg_context_options options{};
   options.struct_size = sizeof options;
   options.backend = backend;
   options.threads = threads;
   options.device = device;
+  options.staging_bytes = staging_bytes;
   lpreg_error error = empty_error();
   throw_if_failed(api_.context_create(&options, &context_, &error), error);
 }

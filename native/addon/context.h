@@ -13,8 +13,8 @@ namespace lpreg_addon {
 
 class Context {
  public:
-  // `device`: a CUDA device's ordinal; 0 on the CPU.
-  Context(const lpreg_api& api, int32_t backend, int32_t threads, int32_t device);
+  // `device`: a CUDA device's ordinal; 0 on the CPU. `staging_bytes` as in lpreg_context_options.
+  Context(const lpreg_api& api, int32_t backend, int32_t threads, int32_t device, int64_t staging_bytes);
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -23,7 +23,7 @@ class Context {
   lpreg_context* get() const { return context_; }
   bool on_cuda() const { return on_cuda_; }
   int32_t device() const { return device_; }
-  // Calls of a CUDA context run one after the other: what their kernels find is told by the context.
+  // Calls over device memory run one after the other: what their kernels find is told by the context.
   std::mutex& turn() { return turn_; }
 
   void set_threads(int32_t threads);

@@ -22,12 +22,17 @@ constexpr Maker kMakers[] = {
 };
 
 void run_to_end(Operation& operation, const lpreg_call& call) {
-  Context& context = operation.context();
-  std::unique_lock<std::mutex> turn(context.turn(), std::defer_lock);
-  if (context.on_cuda()) turn.lock();
   lpreg_error error = empty_error();
-  throw_if_failed(operation.run(call, &error), error);
-  if (!operation.storage().on_device()) return;
+  if (!operation.storage().on_device()) return throw_if_failed(operation.run(call, &error), error);
+  Context& context = operation.context();
+  const std::lock_guard<std::mutex> turn(context.turn());
+  try {
+    throw_if_failed(operation.run(call, &error), error);
+  } catch (...) {
+    // What kernels of the part that ran have found must not be told of the next call.
+    context.api().context_synchronize(context.get(), call.stream, nullptr);
+    throw;
+  }
   throw_if_failed(context.api().context_synchronize(context.get(), call.stream, &error), error);
   operation.fetch();
 }
@@ -37,9 +42,8 @@ void run_to_end(Operation& operation, const lpreg_call& call) {
 Operation::Operation(const Request& request)
     : context_(request.context),
       storage_(*context_, request.is_job, request.arguments.flag(Argument::on_device)) {
-  if (storage_.on_device() == context_->on_cuda()) return;
-  if (storage_.on_device()) throw Failure{LPREG_ERR_TYPE, "context", "expected that of a device"};
-  throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "backend", "'cuda' takes device tensors only"};
+  if (!storage_.on_device() || context_->on_cuda()) return;
+  throw Failure{LPREG_ERR_TYPE, "context", "expected that of a device"};
 }
 
 std::unique_ptr<Operation> make_operation(const Napi::Value& position, const Request& request) {
@@ -60,11 +64,10 @@ std::optional<Failure> run_operation(Operation& operation, const volatile int32_
                                      volatile int64_t* rows_done) noexcept {
   lpreg_call call{};
   call.struct_size = sizeof call;
-  if (!operation.storage().on_device()) {
-    call.cancel = cancel;
-    call.rows_done = rows_done;
-  }
+  call.cancel = cancel;
+  call.rows_done = rows_done;
   call.stream = operation.storage().stream();
+  call.host_memory = operation.storage().on_device() ? 0 : 1;
   call.gradient_is_scratch = operation.gradient_is_scratch() ? 1 : 0;
   try {
     run_to_end(operation, call);

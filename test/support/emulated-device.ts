@@ -1,6 +1,6 @@
 /** Suites over the kernels of the CUDA back end on an emulated device. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe } from 'vitest';
 import { DeviceArray, type DeviceDtype, type HostArray } from '../../lib/index.js';
 
@@ -9,10 +9,17 @@ export const EMULATED_LIBRARY = 'build/emulation/liblpreg_emulated.so';
 
 const path = process.env.LPREG_LIBRARY ?? join(import.meta.dirname, '../..', EMULATED_LIBRARY);
 
-/** Declares tests over the emulated device; the library must not have been used before. */
-export function describeOnDevice(subject: string, declare: () => void): void {
+/** Whether the device is emulated: scripts/gpu/check runs these suites with a library for a real one. */
+export const isEmulated = basename(path) === basename(EMULATED_LIBRARY);
+
+/**
+ * Declares tests over the emulated device; the library must not have been used before.
+ * @param settings - Of the emulation (native/emulation/config.h), such as `devices=2`.
+ */
+export function describeOnDevice(subject: string, declare: () => void, settings?: string): void {
   const isThere = existsSync(path);
   if (isThere) process.env.LPREG_LIBRARY = path;
+  if (isThere && settings !== undefined) process.env.LPREG_EMULATION = settings;
   const reason = isThere ? '' : ` (skipped: ${EMULATED_LIBRARY} has not been built)`;
   describe.skipIf(!isThere)(`${subject} on an emulated device${reason}`, declare);
 }
