@@ -13,6 +13,14 @@ export type { LossMetrics } from './loss/metrics.js';
 export type { ObjectiveField, ObjectiveResult } from './loss/objective.js';
 export { PolicyLoss } from './loss/policy-loss.js';
 export * as presets from './loss/presets.js';
+export {
+  type ShardCounts,
+  type ShardLayout,
+  shardCounts,
+  type WholeBatchFacts,
+  wholeBatch,
+} from './loss/shard-counts.js';
+export { type JoinedShards, joinShards, type ShardBatch } from './loss/shards.js';
 export { type ProxySnapshotOptions, proxySnapshot, proxySnapshotSync } from './loss/snapshot.js';
 export type { DefaultTokenField, TokenArrays, TokenField, TokenResults } from './loss/token-fields.js';
 export {

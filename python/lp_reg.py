@@ -474,6 +474,16 @@ def _objective_fields(loss, options):
     return fields + (['candidate'] if loss == 'clip-cov' else [])
 
 
+def _stage_statistics(loss, options):
+    """Statistics that the scalar stage of a loss reads, apart from stored proxies, which are an input."""
+    statistics = ['log_probs']
+    if options['entropy_coef'] != 0 or loss == '80-20':
+        statistics.append('entropy')
+    if options.get('proxy', 'stored') != 'stored':
+        statistics.append('proxy_log_probs')
+    return statistics + {'lp-reg paper': ['log_kept_mass', 'kl'], 'lp-reg kept': ['action_is_max']}.get(loss, [])
+
+
 def default_outputs(loss, options):
     """Per-token results given by default: all but two that few want, and a KL that would cost a sweep of its own."""
     proxy = options.get('proxy', 'none')
@@ -1009,7 +1019,10 @@ class LossResult(NamedTuple):
 
 class PolicyLoss:
     """A policy loss. Options are those of the TypeScript API in snake_case (`lp_reg.DEFAULTS` lists them all); the
-    back end follows the tensors. Raises LpRegError for unknown options, wrong types and values out of range."""
+    back end follows the tensors. Raises LpRegError for unknown options, wrong types and values out of range.
+
+    stats_options: keyword arguments with which `token_stats` gives what `objective` reads, and nothing else.
+    """
 
     def __init__(self, objective, form=None, **options):
         self.loss_name, self.options = resolve_options(objective, form, **options)
@@ -1017,6 +1030,9 @@ class PolicyLoss:
         self._encoded = _encoded(self._struct)
         self._default_outputs = default_outputs(self.loss_name, self.options)
         proxy = self.options.get('proxy', 'none')
+        row = {name: self.options[name] for name in ('temperature', 'softcap', 'non_finite')}
+        filtered = {} if proxy in ('none', 'stored') else {'filter': self.options['filter'], 'proxy': proxy}
+        self.stats_options = {**row, **filtered, 'outputs': _stage_statistics(self.loss_name, self.options)}
         self._scalar_fields = _objective_fields(self.loss_name, self.options)
         self._all_fields = _stats_fields(proxy, True) + self._scalar_fields
         _workspace_plan(self._encoded, BACKEND_CPU, 0, False)  # has the library check every range
@@ -1069,6 +1085,7 @@ class PolicyLoss:
 
         tokens: `log_probs` [B, T] (or [N] with `cu_seq_lens`), and what the loss needs of `entropy`, `kl`,
         `log_kept_mass`, `proxy_log_probs`, `action_is_max`; the first three take a gradient. Other inputs as above.
+        With proxy='stored', `proxy_log_probs` are an input, not a statistic.
         """
         if torch is None:
             raise LpRegError('ERR_LIBRARY', 'PyTorch is not installed')
@@ -1082,6 +1099,10 @@ class PolicyLoss:
         given = dict(inputs, old_log_probs=old_log_probs, advantages=advantages,
                      **{f'stats_{name}': tensor for name, tensor in tokens.items()})
         _require(given, 'old_log_probs', 'advantages')
+        if self.options.get('proxy') == 'stored':
+            if tokens.get('proxy_log_probs') is not None:
+                _without_effect('tokens.proxy_log_probs', "with proxy='stored'; give proxy_log_probs beside tokens")
+            given['stats_proxy_log_probs'] = inputs.get('proxy_log_probs')
         prepared = _checked_inputs(shape, tokens['log_probs'].device, given)
         default = [name for name in self._default_outputs if name in self._scalar_fields]
         fields = _outputs(outputs, self._scalar_fields, default)

@@ -22,6 +22,7 @@ const REQUIRED = [
   'docs/install.md',
   'native/include/lpreg.h',
   'python/lp_reg.py',
+  'python/lp_reg_shards.py',
   'scripts/compile.mjs',
 ];
 
@@ -31,10 +32,10 @@ const ALLOWED = [
   /^CMakeLists\.txt$|^binding\.cjs$|^bin\/lp-reg\.js$/,
   /^cmake\/(addon|compile-options|cuda|library)\.cmake$/,
   /^dist\/([\w-]+\/)*[\w-]+\.(d\.)?m?[jt]s$/,
-  /^docs\/(errors|install|metadata|python|semantics)\.md$/,
+  /^docs\/(data-parallel|errors|install|metadata|python|semantics|trainers)\.md$/,
   /^native\/(addon|core|cpu|cuda|engine|include)\/([\w-]+\/)*[\w-]+\.(h|cpp|cu|cuh)$/,
   /^prebuilds\/(linux|darwin)-(x64|arm64)\/(lp-reg\.glibc\.node|liblpreg\.so)$/,
-  /^python\/lp_reg\.py$/,
+  /^python\/lp_reg(_shards)?\.py$/,
   /^scripts\/(compile|toolchain)\.mjs$/,
 ];
 

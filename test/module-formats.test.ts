@@ -20,11 +20,14 @@ test('the package has the names that its documentation has', () => {
     'PolicyLoss',
     'getThreads',
     'inspect',
+    'joinShards',
     'presets',
     'proxySnapshot',
     'proxySnapshotSync',
     'setThreads',
+    'shardCounts',
     'tokenStats',
     'tokenStatsSync',
+    'wholeBatch',
   ]);
 });

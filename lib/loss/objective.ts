@@ -4,13 +4,15 @@ import { type BatchFields, batchReader, scalarBatch } from '../native/batch-argu
 import { type ContextHandle, contextFor } from '../native/context.js';
 import { TOKEN_FIELDS } from '../native/names.js';
 import { ResultMemory } from '../native/result-memory.js';
+import { missing } from '../options/checks.js';
 import type { ResolvedOptions } from '../options/option-types.js';
 import type { DeviceObjectiveBatch, ObjectiveBatch, TokenStatistics } from '../tensors/batch.js';
 import { arrayArgument, DeviceData } from '../tensors/device-data.js';
-import { describe, fieldReader } from '../tensors/own-fields.js';
+import { fieldReader } from '../tensors/own-fields.js';
 import type { LossValues } from './loss-result.js';
 import { lossMetrics } from './metrics.js';
 import { type OutputPlan, planOutputs, readTokens } from './outputs.js';
+import { readPair } from './sequences.js';
 import { objectiveFields, type TokenField, type TokenResults } from './token-fields.js';
 
 /** Per-token results of the scalar stage. */
@@ -115,12 +117,8 @@ function readShape(fields: BatchFields, statistics: StatisticsFields): [sequence
     });
   }
   if (cuSeqLens !== undefined) return [1, (statistics.logProbs as Float32Array | undefined)?.length ?? 0];
-  const isPair = Array.isArray(shape) && shape.length === 2;
-  if (isPair && shape.every((size) => Number.isSafeInteger(size) && size >= 0))
-    return shape as [number, number];
-  const code = shape === undefined ? 'ERR_MISSING' : 'ERR_SHAPE';
-  const message = `shape: expected [B, T], or cuSeqLens for packed rows, received ${describe(shape)}`;
-  throw new LpRegError(code, message, { argument: 'shape' });
+  if (shape === undefined) throw missing('shape', '[B, T], or cuSeqLens for packed rows');
+  return readPair(shape, 'shape');
 }
 
 function setStatistics(

@@ -34,6 +34,7 @@ import { lossMetrics } from './metrics.js';
 import { type ObjectiveResult, ObjectiveStage } from './objective.js';
 import { type OutputPlan, planOutputs, readOutputs, readTokens } from './outputs.js';
 import { now } from './overwritten.js';
+import { stageStatsOptions } from './stage-statistics.js';
 import {
   type DefaultTokenField,
   defaultLossFields,
@@ -41,6 +42,7 @@ import {
   type TokenField,
   type TokenResults,
 } from './token-fields.js';
+import type { TokenStatsOptions } from './token-stats-options.js';
 
 const BATCH_INPUTS = [
   'logits',
@@ -91,6 +93,8 @@ export class PolicyLoss implements Disposable {
   readonly instructionSet: string;
   /** Every per-token result that this loss can give, for the option `outputs`. */
   readonly tokenFields: readonly TokenField[];
+  /** Options with which {@link tokenStats} gives what the scalar stage of this loss reads, and nothing else. */
+  readonly statsOptions: TokenStatsOptions<'logProbs'>;
   readonly #native: Float64Array;
   readonly #defaultOutputs: OutputPlan;
   readonly #objective: ObjectiveStage;
@@ -104,6 +108,7 @@ export class PolicyLoss implements Disposable {
   constructor(options: PolicyLossOptions) {
     this.options = resolveOptions(options);
     this.tokenFields = Object.freeze(lossFields(this.options));
+    this.statsOptions = stageStatsOptions(this.options);
     this.#native = lossOptionsArgument(this.options);
     this.#defaultOutputs = planOutputs(defaultLossFields(this.options));
     this.#objective = new ObjectiveStage(this.options, this.#native);

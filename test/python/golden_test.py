@@ -42,7 +42,7 @@ class GoldenVectors(unittest.TestCase):
                     self.assertEqual(gradient.data_ptr() == logits.data_ptr(), in_place)
                     self.check(vector, result, gradient)
 
-    def test_per_token_operation_and_scalar_stage_give_the_whole_losss_gradient(self):
+    def test_whole_loss_per_token_operation_and_scalar_stage_give_the_same_gradient(self):
         for name in vectors():
             vector = Vector(name)
             with self.subTest(vector=name):
@@ -51,26 +51,36 @@ class GoldenVectors(unittest.TestCase):
                 self.assertLessEqual(abs(loss.item() - whole.loss.item()), 1e-6 + 1e-6 * abs(whole.loss.item()))
                 # Between the pieces log-probs are float32, and a ratio has the error of their last place.
                 rounding = 2.0 ** -23 * vector.tensors['exp.logp'].abs().max().item()
-                allowed = (1e-6 + rounding) * want.abs().max().item()
-                self.assertLessEqual((gradient - want).abs().max().item(), allowed)
+                self.same(gradient, want, rounding)
+                self.same(by_coefficients(vector), want, 0)
+
+    def same(self, gradient, want, rounding):
+        difference = (gradient - want).abs().max().item()
+        self.assertLessEqual(difference, 1e-6)
+        self.assertLessEqual(difference, (1e-6 + rounding) * want.abs().max().item())
+
+
+def by_coefficients(vector):
+    """Gradient of the per-token operation, given what the vector expects the loss to take from each statistic."""
+    logits = vector.device('logits').clone().requires_grad_()
+    inputs, options = inputs_of(vector), dict(loss_of(vector).stats_options, outputs=None)
+    stats = lp_reg.token_stats(logits, inputs['actions'], mask=inputs.get('mask'), old_logits=inputs.get('old_logits'),
+                               **options)
+    named = {'coef_logp': 'log_probs', 'coef_entropy': 'entropy', 'coef_kl': 'kl'}
+    taken = [(stats[name], vector.device(f'exp.{key}').float()) for key, name in named.items() if name in stats]
+    torch.autograd.backward(*zip(*taken))
+    finish()
+    return logits.grad
 
 
 def by_pieces(vector):
     """(loss, gradient): token_stats, then the scalar stage, joined by autograd."""
     logits = vector.device('logits').clone().requires_grad_()
     policy_loss, inputs = loss_of(vector), inputs_of(vector)
-    options = policy_loss.options
-    proxy = options.get('proxy')
-    filtered = {'filter': options.get('filter'), 'proxy': proxy, 'old_logits': inputs.get('old_logits')}
-    stats = lp_reg.token_stats(
-        logits, inputs['actions'], mask=inputs.get('mask'), temperature=options['temperature'],
-        softcap=options['softcap'], **(filtered if proxy in ('current', 'old') else {}))
-    read = ('log_probs', 'entropy', 'kl', 'log_kept_mass', 'proxy_log_probs', 'action_is_max')
-    scalar_inputs = {key: value for key, value in inputs.items() if key not in ('actions', 'old_logits')}
-    tokens = {key: stats[key] for key in read if key in stats}
-    if proxy == 'stored':
-        tokens['proxy_log_probs'] = inputs['proxy_log_probs']
-    loss = policy_loss.objective(tokens, **scalar_inputs).loss
+    old_logits = {'old_logits': inputs.pop('old_logits')} if 'old_logits' in inputs else {}
+    tokens = lp_reg.token_stats(logits, inputs.pop('actions'), mask=inputs.get('mask'), **old_logits,
+                                **policy_loss.stats_options)
+    loss = policy_loss.objective(tokens, **inputs).loss
     loss.backward()
     finish()
     return loss, logits.grad

@@ -68,11 +68,25 @@ function halves(size: number): [number[], number[]] {
   return [all.slice(0, Math.ceil(size / 2)), all.slice(Math.ceil(size / 2))];
 }
 
-/** The first half of the sequences, and the rest. */
-export function splitSequences(given: ProductCase): Part[] {
+/** Parts of so many sequences each; what is left is the last one. */
+export function splitInto(given: ProductCase, sizes: readonly number[]): Part[] {
   const [B, T] = given.batch.logits.shape as [number, number];
   const positions = [...Array(T).keys()];
-  return halves(B).map((sequences) => partOf(given, sequences, positions));
+  const begins = [0];
+  for (const size of sizes) begins.push((begins.at(-1) as number) + size);
+  return begins.map((begin, i) => {
+    const end = begins[i + 1] ?? B;
+    return partOf(
+      given,
+      Array.from({ length: end - begin }, (_, b) => begin + b),
+      positions,
+    );
+  });
+}
+
+/** The first half of the sequences, and the rest. */
+export function splitSequences(given: ProductCase): Part[] {
+  return splitInto(given, [Math.ceil((given.batch.logits.shape[0] as number) / 2)]);
 }
 
 /** The first half of every sequence, and the rest: sequences that go on in another call. */
