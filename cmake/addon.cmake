@@ -31,6 +31,7 @@ target_compile_definitions(lp_reg PRIVATE
   NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS)
 target_link_libraries(lp_reg PRIVATE lpreg_options ${CMAKE_DL_LIBS})
 export_only(lp_reg napi_register_module_v1 node_api_module_get_api_version_v1)
+embed_cxx_runtime(lp_reg)
 if(APPLE)
   # The symbols of Node-API come from the node that loads the addon.
   target_link_options(lp_reg PRIVATE -undefined dynamic_lookup)

@@ -34,3 +34,16 @@ function(export_only target)
   target_link_options(${target} PRIVATE "-Wl,--version-script=${version_script}" -Wl,--exclude-libs,ALL)
   set_target_properties(${target} PROPERTIES LINK_DEPENDS "${version_script}")
 endfunction()
+
+# The C++ runtime as a part of the binary, which is C to the outside: it then asks a system for a C library alone. Where
+# the compiler has no static runtime (Fedora: libstdc++-static) it is the system's. Sanitizers bring their own.
+include(CheckLinkerFlag)
+if(NOT APPLE AND NOT LPREG_SANITIZE)
+  check_linker_flag(CXX -static-libstdc++ LPREG_STATIC_CXX)
+endif()
+function(embed_cxx_runtime target)
+  if(LPREG_STATIC_CXX)
+    # Of the runtime only what is used: the rest needs newer C libraries.
+    target_link_options(${target} PRIVATE -static-libstdc++ -Wl,--gc-sections)
+  endif()
+endfunction()

@@ -56,6 +56,7 @@ else()
 endif()
 target_include_directories(lpreg INTERFACE "${PROJECT_SOURCE_DIR}/native/include")
 export_only(lpreg lpreg_get_api)
+embed_cxx_runtime(lpreg)
 if(NOT LPREG_SANITIZE AND NOT APPLE)
   # The sanitizers' own symbols are found in the executable only; Apple's linker refuses undefined ones by itself.
   target_link_options(lpreg PRIVATE -Wl,--no-undefined)

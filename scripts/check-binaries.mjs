@@ -15,11 +15,11 @@ const EXPORTS = {
 };
 
 /** The newest version of each system library's symbols that a binary may need. docs/install.md states the same. */
-export const FLOOR = { GLIBC: '2.34', GLIBCXX: '3.4.30', CXXABI: '1.3.13', GCC: '3.4' };
+export const FLOOR = { GLIBC: '2.34', GCC: '4.2.0' };
 
-/** Libraries that every glibc system with Node has. */
+/** Libraries that every glibc system with Node has. That of C++ is part of the binaries. */
 const SYSTEM_LIBRARIES =
-  /^(libstdc\+\+\.so\.6|libgcc_s\.so\.1|lib(c|m)\.so\.6|libpthread\.so\.0|libdl\.so\.2|librt\.so\.1|ld-linux[\w-]*\.so\.\d)$/;
+  /^(libgcc_s\.so\.1|lib(c|m)\.so\.6|libpthread\.so\.0|libdl\.so\.2|librt\.so\.1|ld-linux[\w-]*\.so\.\d)$/;
 
 const NODE_API = 8;
 

@@ -63,6 +63,11 @@ describe.runIf(process.platform === 'linux')('binaries of a folder', () => {
     expect(check()).toMatchObject({ status: 1, stderr: expect.stringContaining('needs libother.so') });
   });
 
+  test("the system's C++ runtime is needed: it fails", () => {
+    compileLibrary('int lpreg_get_api;', '-Wl,--no-as-needed', '-lstdc++');
+    expect(check()).toMatchObject({ status: 1, stderr: expect.stringContaining('needs libstdc++.so.6') });
+  });
+
   test('symbols are left in a release: it fails', () => {
     compileLibrary('int lpreg_get_api;');
     expect(check(true)).toMatchObject({ status: 1, stderr: expect.stringContaining('is not stripped') });
@@ -83,7 +88,7 @@ test('the floor of the prebuilds is the one that the documents state', () => {
   const [readme, install] = ['README.md', 'docs/install.md'].map((file) =>
     readFileSync(join(root, file), 'utf8'),
   );
-  expect(readme).toContain(`glibc ${FLOOR.GLIBC} and`);
+  expect(readme).toContain(`Prebuilt binaries need glibc ${FLOOR.GLIBC} `);
   expect(install).toContain(`| glibc | ${FLOOR.GLIBC} |`);
-  expect(install).toContain(`GLIBCXX_${FLOOR.GLIBCXX}, CXXABI_${FLOOR.CXXABI} |`);
+  expect(install).toContain(`| libgcc_s | GCC_${FLOOR.GCC} |`);
 });

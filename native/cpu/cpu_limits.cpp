@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <sstream>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string_view>
 #include <thread>
 
 #include "thread_pool.h"
@@ -15,18 +17,34 @@
 namespace lpreg::cpu {
 namespace {
 
+// Without streams, which would bring the tables of every locale into a library that links libstdc++
+// statically.
 std::string read_text(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "r"), std::fclose);
+  std::string text;
+  char part[512];
+  while (file) {
+    const size_t length = std::fread(part, 1, sizeof part, file.get());
+    if (length == 0) break;
+    text.append(part, length);
+  }
+  return text;
+}
+
+// Splits the part before the first separator off `text`.
+std::string_view take_until(std::string_view& text, char separator) {
+  const size_t end = std::min(text.find(separator), text.size());
+  const std::string_view part = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return part;
 }
 
 // "max 100000" or "150000 100000"; v1 keeps the two numbers in files of their own and writes -1 for none.
 std::optional<double> quota_of(const std::string& text) {
-  std::istringstream words(text);
-  double quota = 0, period = 0;
-  if (!(words >> quota >> period) || quota <= 0 || period <= 0) return std::nullopt;
+  char* rest = nullptr;
+  const double quota = std::strtod(text.c_str(), &rest);
+  const double period = std::strtod(rest, nullptr);
+  if (!(quota > 0 && period > 0)) return std::nullopt;
   return quota / period;
 }
 
@@ -52,10 +70,9 @@ void visit_groups(std::string group, const std::string& mount, std::optional<dou
   }
 }
 
-bool names_cpu(const std::string& controllers) {
-  std::istringstream list(controllers);
-  for (std::string name; std::getline(list, name, ',');) {
-    if (name == "cpu") return true;
+bool names_cpu(std::string_view controllers) {
+  while (!controllers.empty()) {
+    if (take_until(controllers, ',') == "cpu") return true;
   }
   return false;
 }
@@ -82,14 +99,13 @@ int affinity_count() { return 0; }
 
 std::optional<double> cgroup_cpu_quota(const std::string& membership, const std::string& root) {
   std::optional<double> smallest;
-  std::istringstream lines(membership);
-  for (std::string line; std::getline(lines, line);) {
+  for (std::string_view lines = membership; !lines.empty();) {
     // hierarchy:controllers:group, with no controllers in v2
-    const size_t first = line.find(':');
-    const size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const std::string group = line.substr(second + 1);
+    std::string_view line = take_until(lines, '\n');
+    take_until(line, ':');
+    if (line.find(':') == std::string_view::npos) continue;
+    const std::string controllers(take_until(line, ':'));
+    const std::string group(line);
     if (controllers.empty()) {
       visit_groups(group, root, smallest);
     } else if (names_cpu(controllers)) {
