@@ -215,6 +215,7 @@ size_t loss_workspace_size(const lpreg_loss_options& options, const lpreg_batch&
 
 void loss_forward(const LossCall& call, const lpreg_token_outputs* outputs, lpreg_loss_result* result) {
   check_forward(call);
+  check_outputs(call.batch, outputs, nullptr);
   LossRun run(call, outputs);
   run.forward();
   run.summarize(result);
@@ -232,6 +233,7 @@ void loss_forward_backward(const LossCall& call, const lpreg_scalar& grad_output
                            const lpreg_matrix& gradient, const lpreg_token_outputs* outputs,
                            lpreg_loss_result* result) {
   check_forward_backward(call, grad_output, gradient);
+  check_outputs(call.batch, outputs, &gradient);
   const double scale = scale_of(grad_output);
   LossRun run(call, outputs);
   const bool one_pass = core::is_row_local(call.options, call.batch) || core::is_split(call.options);
@@ -247,6 +249,7 @@ void loss_forward_backward(const LossCall& call, const lpreg_scalar& grad_output
 void objective(const LossCall& call, const lpreg_token_outputs& tokens, const lpreg_token_outputs* outputs,
                lpreg_loss_result* result) {
   check_objective(call, tokens);
+  check_outputs(call.batch, outputs, nullptr);
   const BatchView view(call.batch);
   Workspace workspace(call.workspace, call.workspace_bytes, call.batch.rows, has_proxy_states(call.options));
   ObjectiveStage stage(call.options, view, outputs, workspace.coefficients());

@@ -100,6 +100,9 @@ void check_token_stats_backward(const RowCall& call, const lpreg_row_state* stat
 void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* states,
                  lpreg_row_state* proxy_states, const lpreg_token_outputs* outputs) {
   check_token_stats(call, states, proxy_states);
+  require(non_finite == LPREG_NON_FINITE_ERROR || non_finite == LPREG_NON_FINITE_PROPAGATE, LPREG_ERR_TYPE,
+          "non_finite", "not a value of its enumeration");
+  check_outputs(call.batch, outputs, nullptr);
   const BatchView view(call.batch);
   const bool want_kl = outputs != nullptr && outputs->kl != nullptr;
   const RowStatistics statistics(call.context, call.options, view, true);

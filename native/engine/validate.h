@@ -15,8 +15,13 @@ enum class Memory { kHost, kDevice };
 // Sizes, strides and pointers of the layout and of the matrices that are there.
 void check_layout(const lpreg_batch& batch, Memory memory = Memory::kHost);
 void check_matrix(const lpreg_batch& batch, const lpreg_matrix& matrix, const char* name);
+// Elements from the base of a matrix to one past its last element.
+int64_t extent(const lpreg_batch& batch, const lpreg_matrix& matrix, const char* name);
 // The gradient is the logits themselves, or overlaps no input.
 void check_gradient(const lpreg_batch& batch, const lpreg_matrix& gradient);
+// Of a checked batch: no output overlaps an input, another output or the gradient (NULL: none).
+void check_outputs(const lpreg_batch& batch, const lpreg_token_outputs* outputs,
+                   const lpreg_matrix* gradient);
 bool same_matrix(const lpreg_batch& batch, const lpreg_matrix& a, const lpreg_matrix& b);
 
 // Which pointers must be there, which must not, and scalars that the host holds.

@@ -1,4 +1,4 @@
-// Sizes, strides, aliasing: nothing here looks at a value of a tensor.
+// Sizes and strides: nothing here looks at a value of a tensor.
 #include <cmath>
 
 #include "validate.h"
@@ -20,7 +20,12 @@ void check_packed(const lpreg_batch& batch) {
   }
 }
 
-// Elements from the base to one past the last element.
+int64_t sequence_stride_of(const lpreg_batch& batch, const lpreg_matrix& matrix) {
+  return matrix.sequence_stride != 0 ? matrix.sequence_stride : batch.tokens * matrix.row_stride;
+}
+
+}  // namespace
+
 int64_t extent(const lpreg_batch& batch, const lpreg_matrix& matrix, const char* name) {
   if (batch.rows == 0) return 0;
   const bool by_sequence = batch.cu_seq_lens == nullptr && matrix.sequence_stride != 0;
@@ -38,20 +43,6 @@ int64_t extent(const lpreg_batch& batch, const lpreg_matrix& matrix, const char*
   if (overflow) throw Failure{LPREG_ERR_STRIDE, name, -1, "the extent overflows 64 bits"};
   return elements;
 }
-
-bool overlaps(const lpreg_batch& batch, const lpreg_matrix& a, const lpreg_matrix& b) {
-  const auto begin_a = reinterpret_cast<uintptr_t>(a.data);
-  const auto begin_b = reinterpret_cast<uintptr_t>(b.data);
-  const auto end_a = begin_a + static_cast<uintptr_t>(extent(batch, a, "gradient") * element_size(a.dtype));
-  const auto end_b = begin_b + static_cast<uintptr_t>(extent(batch, b, "logits") * element_size(b.dtype));
-  return begin_a < end_b && begin_b < end_a;
-}
-
-int64_t sequence_stride_of(const lpreg_batch& batch, const lpreg_matrix& matrix) {
-  return matrix.sequence_stride != 0 ? matrix.sequence_stride : batch.tokens * matrix.row_stride;
-}
-
-}  // namespace
 
 void check_layout(const lpreg_batch& batch, Memory memory) {
   check_struct(&batch, "batch");
@@ -95,17 +86,6 @@ void check_matrix(const lpreg_batch& batch, const lpreg_matrix& matrix, const ch
 bool same_matrix(const lpreg_batch& batch, const lpreg_matrix& a, const lpreg_matrix& b) {
   return a.data == b.data && a.dtype == b.dtype && a.row_stride == b.row_stride &&
          (batch.cu_seq_lens != nullptr || sequence_stride_of(batch, a) == sequence_stride_of(batch, b));
-}
-
-void check_gradient(const lpreg_batch& batch, const lpreg_matrix& gradient) {
-  check_matrix(batch, gradient, "gradient");
-  if (batch.rows == 0) return;
-  if (!same_matrix(batch, gradient, batch.logits) && overlaps(batch, gradient, batch.logits)) {
-    throw Failure{LPREG_ERR_ALIAS, "gradient", -1, "overlaps the logits without being the same tensor"};
-  }
-  if (batch.old_logits.data != nullptr && overlaps(batch, gradient, batch.old_logits)) {
-    throw Failure{LPREG_ERR_ALIAS, "gradient", -1, "overlaps the old logits"};
-  }
 }
 
 }  // namespace lpreg

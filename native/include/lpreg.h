@@ -46,7 +46,8 @@ typedef enum lpreg_status {
   LPREG_ERR_SHAPE = 3,    /* a negative, overflowing or disagreeing size */
   LPREG_ERR_DTYPE = 4,
   LPREG_ERR_STRIDE = 5,                /* rows overlap, or the extent overflows */
-  LPREG_ERR_ALIAS = 6,                 /* an output overlaps an input other than element for element */
+  LPREG_ERR_ALIAS = 6,                 /* a gradient overlaps an input and is not the logits, or a
+                                          per-token output overlaps an input or another output */
   LPREG_ERR_MISSING = 7,               /* a pointer that this objective needs is NULL */
   LPREG_ERR_OPTION = 8,                /* an option outside of its range */
   LPREG_ERR_OPTION_WITHOUT_EFFECT = 9, /* an option or input that this objective ignores */

@@ -54,6 +54,7 @@ class CudaEngine : public DeviceEngine {
     const DeviceGuard guard(device_);
     if (is_over_host_memory(call.call)) return host_tensors_.loss_forward(call, outputs, result);
     check_loss_call(call, true);
+    check_outputs(call.batch, outputs, nullptr);
     const DeviceStream on = stream_of(call.call);
     WholeBatch rows(call.batch, {}, on.stream);
     DeviceLossRun run(on, &rows, call, outputs, result);
@@ -89,6 +90,7 @@ class CudaEngine : public DeviceEngine {
     }
     check_loss_call(call, true);
     check_gradient(call.batch, gradient);
+    check_outputs(call.batch, outputs, &gradient);
     check_grad_output(grad_output, Memory::kDevice);
     const DeviceStream on = stream_of(call.call);
     WholeBatch rows(call.batch, gradient, on.stream);
@@ -110,6 +112,7 @@ class CudaEngine : public DeviceEngine {
     check_layout(call.batch, Memory::kDevice);
     check_objective_pointers(call.options, call.batch, Memory::kDevice);
     if (call.batch.rows > 0) check_tokens(call.options, tokens);
+    check_outputs(call.batch, outputs, nullptr);
     const DeviceStream on = stream_of(call.call);
     WholeBatch rows(call.batch, {}, on.stream);
     DeviceLossRun(on, &rows, call, outputs, result).from_arrays(tokens);
@@ -122,6 +125,7 @@ class CudaEngine : public DeviceEngine {
       return host_tensors_.token_stats(call, non_finite, states, proxy_states, outputs);
     }
     check_row_call(call, states, proxy_states);
+    check_outputs(call.batch, outputs, nullptr);
     if (call.batch.rows == 0) return;
     const DeviceStream on = stream_of(call.call);
     check_row_values(on, call, {nullptr, nullptr, nullptr});
