@@ -1,4 +1,4 @@
-# Cross build for linux-arm64 with Debian's g++-aarch64-linux-gnu.
+# Cross build for linux-arm64 with Debian's g++-aarch64-linux-gnu, for prebuilds and for scripts/check-neon.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
