@@ -7,12 +7,18 @@ import { benchEnvironment } from '../dist/bench/environment.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** The commit that is checked out in a folder, with `+` where its code has been changed since; null without git. */
-export function commitOf(folder = root) {
+/** What results of the library depend on. */
+const LIBRARY = ['lib', 'native', 'cmake', 'CMakeLists.txt'];
+
+/**
+ * The commit that is checked out in a folder, with `+` where its code has been changed since; null without git.
+ * @param more - Paths that count as code beside those of the library.
+ */
+export function commitOf(folder = root, more = []) {
   const git = (...args) =>
     execFileSync('git', args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
-    const changed = git('status', '--porcelain', '--', 'lib', 'native', 'cmake', 'CMakeLists.txt') !== '';
+    const changed = git('status', '--porcelain', '--', ...LIBRARY, ...more) !== '';
     return `${git('rev-parse', '--short=12', 'HEAD')}${changed ? '+' : ''}`;
   } catch {
     return null;
