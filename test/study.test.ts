@@ -14,6 +14,12 @@ const { driftOf } = await study('drift.mjs');
 const { advance, backpropagate, createNetwork, RECURRENT, writeLogits } = await study('recurrent.mjs');
 const { PolicyLoss } = await import('../lib/index.js');
 
+type Moves<T> = Record<'top' | 'spark' | 'noise', T>;
+interface DriftRow {
+  readonly expected: Moves<number>;
+  readonly measured: Moves<{ readonly mean: number; readonly error: number }>;
+}
+
 const FULL = process.env.LPREG_TEST_FULL;
 const SMALL = { ...DEFAULTS, vocabulary: 12, steps: 8, evaluateEvery: 4, seed: 3 };
 
@@ -27,8 +33,8 @@ describe('drift of log-probabilities at the initial policy', () => {
       expect(Object.keys(arms)).toEqual(
         Object.keys(ARMS).filter((name) => !/clip-higher|kept b[248]/.test(name)),
       );
-      for (const [name, { expected, measured }] of Object.entries<never>(arms) as never) {
-        for (const key of ['top', 'spark', 'noise']) {
+      for (const [name, { expected, measured }] of Object.entries<DriftRow>(arms)) {
+        for (const key of ['top', 'spark', 'noise'] as const) {
           const { mean, error } = measured[key];
           // An arm without sampling (the entropy bonus) has float32 rounding for its only error.
           expect(Math.abs(mean - expected[key]), `${name}, ${key}`).toBeLessThan(4.5 * error + 3e-6);
