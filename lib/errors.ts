@@ -22,6 +22,7 @@ export type LpRegErrorCode =
   | 'ERR_BACKEND_UNAVAILABLE'
   | 'ERR_DEVICE'
   | 'ERR_LIBRARY'
+  | 'ERR_PEER_DEPENDENCY'
   | 'ERR_FILE_FORMAT'
   | 'ERR_INTERNAL';
 

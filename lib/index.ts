@@ -3,7 +3,7 @@
  * Fused policy losses of reinforcement learning with verifiable rewards (Lp-Reg, GRPO, GSPO and others) over
  * the logits of a language model.
  *
- * @packageDocumentation
+ * @module lp-reg
  */
 export { LpRegError, type LpRegErrorCode, type LpRegErrorDetails, type LpRegErrorStatus } from './errors.js';
 export type { ForwardOptions } from './loss/call-options.js';

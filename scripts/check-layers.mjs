@@ -18,8 +18,8 @@ const NATIVE_LAYERS = {
   tests: { layers: ['include', 'core', 'cpu', 'cuda', 'engine', 'emulation'], headers: ['posix', 'fuzzer'] },
 };
 
-/** Packages that lib/ may import. */
-const LIB_PACKAGES = ['node-gyp-build'];
+/** Packages that lib/ may import, and the layers that may. */
+const LIB_PACKAGES = { 'node-gyp-build': ['native'], '@tensorflow/tfjs-core': ['adapters/tfjs'] };
 
 const HEADER_KINDS = {
   isa: /^(\w*mmintrin|immintrin|arm_neon|cpuid)\.h$/,
@@ -32,7 +32,7 @@ const HEADER_KINDS = {
 const STANDARD_HEADER =
   /^([a-z_]+|(assert|float|inttypes|limits|math|stdarg|stdbool|stddef|stdint|stdio|stdlib|string)\.h)$/;
 
-/** Layer of lib/ -> the layers it may import. A file directly in lib/ is a layer of its own. */
+/** Layer of lib/ -> the layers it may import. A file directly in lib/ and each adapter is a layer of its own. */
 const LIB_LAYERS = {
   errors: [],
   tensors: ['errors'],
@@ -42,6 +42,7 @@ const LIB_LAYERS = {
   index: ['errors', 'tensors', 'options', 'native', 'loss'],
   bench: ['errors', 'tensors', 'options', 'native', 'loss'],
   cli: ['errors', 'tensors', 'options', 'native', 'loss', 'bench'],
+  'adapters/tfjs': ['errors', 'tensors', 'index'],
 };
 /** The only layers that know the binary and the package's version. */
 const OUTSIDE_LIB = { '../binding.cjs': ['native'], '../package.json': ['native', 'cli'] };
@@ -79,9 +80,8 @@ function references(file, pattern) {
 }
 
 function layerOf(folder, path) {
-  return relative(folder, path)
-    .split('/')[0]
-    .replace(/(\.d)?\.m?ts$/, '');
+  const [first, second] = relative(folder, path).split('/');
+  return first === 'adapters' ? `${first}/${second}` : first.replace(/(\.d)?\.m?[jt]s$/, '');
 }
 
 function checkInclude(folder, file, rule, [target, line]) {
@@ -117,16 +117,17 @@ function checkNative() {
 function checkImport(folder, file, [target, line]) {
   const from = layerOf(folder, file);
   if (!target.startsWith('.')) {
-    if (!target.startsWith('node:') && !LIB_PACKAGES.includes(target))
-      report(file, line, `lib may not import the package ${target}`);
+    if (!target.startsWith('node:') && !LIB_PACKAGES[target]?.includes(from))
+      report(file, line, `${from} may not import the package ${target}`);
     return;
   }
-  const path = normalize(relative(folder, join(dirname(file), target)));
-  if (path.startsWith('..')) {
-    if (!OUTSIDE_LIB[path]?.includes(from)) report(file, line, `${from} may not import ${target}`);
+  const path = normalize(join(dirname(file), target));
+  const outside = relative(folder, path);
+  if (outside.startsWith('..')) {
+    if (!OUTSIDE_LIB[outside]?.includes(from)) report(file, line, `${from} may not import ${target}`);
     return;
   }
-  const to = path.split('/')[0].replace(/\.m?js$/, '');
+  const to = layerOf(folder, path);
   if (from !== to && !LIB_LAYERS[from].includes(to))
     report(file, line, `${from} may not import ${to} (${target})`);
 }

@@ -22,6 +22,8 @@ describe('scripts/check-layers.mjs', () => {
       'lib/loss/policy-loss.ts': "import { run } from '../native/binding.js';\n",
       'lib/cli/main.ts': "import { parseArgs } from 'node:util';\n",
       'lib/index.mts': "export * from './index.js';\n",
+      'lib/adapters/tfjs/peer.ts': "require('@tensorflow/tfjs-core');\n",
+      'lib/adapters/tfjs/whole-loss.ts': "import { PolicyLoss } from '../../index.js';\n",
     })) {
       plant(path, text);
     }
@@ -119,7 +121,25 @@ describe('scripts/check-layers.mjs', () => {
       'a package is imported',
       'lib/cli/bad.ts',
       "import yargs from 'yargs';",
-      'lib may not import the package yargs',
+      'cli may not import the package yargs',
+    ],
+    [
+      'another layer imports the package of an adapter',
+      'lib/loss/bad.ts',
+      "import '@tensorflow/tfjs-core';",
+      'loss may not import the package @tensorflow/tfjs-core',
+    ],
+    [
+      'an adapter goes past the public API',
+      'lib/adapters/tfjs/bad.ts',
+      "import '../../loss/policy-loss.js';",
+      'adapters/tfjs may not import loss',
+    ],
+    [
+      'the index exports an adapter',
+      'lib/index.ts',
+      "export * from './adapters/tfjs/index.js';",
+      'index may not import adapters/tfjs',
     ],
     [
       'an import spans lines',

@@ -85,6 +85,23 @@ describe('TypeScript consumer', () => {
   });
 });
 
+test.each(['import', 'require'])(
+  '%s of lp-reg/tfjs without TensorFlow.js: it loads, and a call says what to install',
+  (how) => {
+    const program = project.write(
+      `peer-${how}.cjs`,
+      `(async () => {
+        const { differentiableLoss } = await ${how}('lp-reg/tfjs');
+        differentiableLoss();
+      })().catch(({ name, code, message, cause }) => console.log(name, code, message, cause.code));`,
+    );
+    const message =
+      'lp-reg/tfjs needs TensorFlow.js 4, which could not be loaded: install @tensorflow/tfjs beside lp-reg';
+    const stdout = `LpRegError ERR_PEER_DEPENDENCY ${message} MODULE_NOT_FOUND\n`;
+    expect(outcome(project.run('node', [program]))).toEqual({ status: 0, stdout, stderr: '' });
+  },
+);
+
 test('LPREG_LIBRARY that is relative or missing: ERR_LIBRARY names it', () => {
   for (const [path, problem] of [
     ['liblpreg.so', 'is not an absolute path'],

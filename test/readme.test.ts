@@ -1,24 +1,26 @@
 import { readFileSync } from 'node:fs';
-import ts from 'typescript';
 import { expect, test } from 'vitest';
 import type { LpRegErrorCode } from '../lib/index.js';
-import { LpRegError, PolicyLoss } from '../lib/index.js';
+import * as lpreg from '../lib/index.js';
+import { examplesIn, runExample } from './support/examples.js';
 import { smallBatch } from './support/small-batch.js';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const errorsPage = readFileSync(new URL('../docs/errors.md', import.meta.url), 'utf8');
 
-test('the example of the README runs as printed and trains on what it says', () => {
-  const code = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
-  const body = ts
-    .transpileModule(code, { compilerOptions: { target: ts.ScriptTarget.ES2022 } })
-    .outputText.replace(/^import .*$/m, '');
+interface TrainingStep {
+  result: lpreg.LossAndGradient<lpreg.DefaultTokenField, lpreg.Tensor>;
+  logits: { data: Float32Array };
+}
+
+test('the example of the README runs as printed and trains on what it says', async () => {
   const { actions, oldLogProbs, advantages, mask } = smallBatch();
-  const printed: unknown[] = [];
-  const inputs = { PolicyLoss, actions, oldLogProbs, advantages, mask, B: 2, T: 3, V: 5 };
-  const console = { log: (...values: unknown[]) => printed.push(...values) };
-  const run = new Function(...Object.keys(inputs), 'console', `${body}; return { result, logits };`);
-  const { result, logits } = run(...Object.values(inputs), console);
+  const inputs = { actions, oldLogProbs, advantages, mask, B: 2, T: 3, V: 5 };
+  const [code = ''] = examplesIn('README.md');
+  const { printed, result, logits } = await runExample<TrainingStep>(code, ['result', 'logits'], {
+    modules: { 'lp-reg': lpreg },
+    inputs,
+  });
   expect(printed).toStrictEqual([
     result.loss,
     result.metrics.entropy,
@@ -27,7 +29,7 @@ test('the example of the README runs as printed and trains on what it says', () 
   ]);
   expect(result.metrics.entropy).toBeCloseTo(Math.log(5), 6); // the example's logits are zeros
   expect(result.gradLogits).toBe(logits);
-  expect(logits.data.some((value: number) => value !== 0)).toBe(true);
+  expect(logits.data.some((value) => value !== 0)).toBe(true);
 });
 
 test('every link of the README to a file of this repository leads somewhere', () => {
@@ -43,5 +45,5 @@ test('docs/errors.md explains each error code and no other', () => {
   const codes = [...source.matchAll(/\| '(ERR_[A-Z_]+)'/g)].map(([, code]) => code as LpRegErrorCode);
   const documented = [...errorsPage.matchAll(/^\| `(ERR_[A-Z_]+)`/gm)].map(([, code]) => code);
   expect(documented.toSorted()).toStrictEqual(codes.toSorted());
-  expect(new LpRegError('ERR_TYPE', 'x').status).toBe('untouched');
+  expect(new lpreg.LpRegError('ERR_TYPE', 'x').status).toBe('untouched');
 });

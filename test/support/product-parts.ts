@@ -29,7 +29,7 @@ export function rowOptions({ options }: ProductCase): TokenStatsOptions {
 }
 
 /** Every statistic of the rows that the vectors or the scalar stage know. */
-function statisticsOf({ options }: ProductCase): TokenField[] {
+export function statisticsOf({ options }: ProductCase): TokenField[] {
   const { proxy } = options as { proxy?: string };
   const own: TokenField[] = ['logProbs', 'entropy', 'actionIsMax'];
   if (proxy === undefined || proxy === 'stored') return own;
