@@ -6,17 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readResults } from './read-results.mjs';
+import { fill, markdownTable } from './report/markdown.mjs';
 import { targetRows } from './targets.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const SHAPE = '16x16x151936';
-
-const escapeCell = (text) => String(text).replaceAll('|', '\\|');
-const tableRow = (cells) => `| ${cells.map(escapeCell).join(' | ')} |`;
-
-function markdownTable(head, rows) {
-  return [tableRow(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(tableRow)].join('\n');
-}
 
 function origin(files) {
   const { environment } = files[0];
@@ -65,14 +59,6 @@ const BLOCKS = { targets, times };
 /** The documents, and how each reaches the root of the repository. */
 const DOCUMENTS = { 'README.md': '', 'docs/cpu-performance.md': '../' };
 
-/** Replaces what stands between the marks of a block. */
-function fill(text, name, content) {
-  const [begin, end] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) return text;
-  return `${text.slice(0, from + begin.length)}\n${content}\n${text.slice(to)}`;
-}
-
 const { values, positionals } = parseArgs({
   options: { write: { type: 'boolean', default: false } },
   allowPositionals: true,
@@ -84,7 +70,7 @@ if (values.write) {
     const path = join(root, document);
     const link = `[All results as a page](${up}bench/results/report.html).`;
     const filled = contents.reduce(
-      (text, [name, content]) => fill(text, name, `${content} ${link}`),
+      (text, [name, content]) => fill(text, `bench:${name}`, `${content} ${link}`),
       readFileSync(path, 'utf8'),
     );
     writeFileSync(path, filled);

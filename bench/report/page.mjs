@@ -32,14 +32,17 @@ table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabula
 th, td { text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--grid); vertical-align: top; }
 th { color: var(--soft); font-weight: 500; }`;
 
-/** @param sections - HTML; empty ones are left out. */
-export function page(title, sections) {
+/**
+ * @param sections - HTML; empty ones are left out.
+ * @param style - CSS beside that of all pages.
+ */
+export function page(title, sections, style = '') {
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
-<style>${STYLE}
+<style>${STYLE}${style}
 </style>
 <h1>${title}</h1>
 ${sections.filter((section) => section !== '').join('\n')}

@@ -24,6 +24,13 @@ export function path(points, attributes) {
   return element('path', { d, fill: 'none', ...attributes });
 }
 
+/** The area between two lines through points, such as an interval around a curve. */
+export function band(upper, lower, attributes) {
+  const outline = [...upper, ...lower.toReversed()];
+  const points = outline.map(([x, y]) => `${round(x)},${round(y)}`).join(' ');
+  return element('polygon', { points, ...attributes });
+}
+
 /** A dot with a title that browsers show on hover. */
 export function dot(x, y, title, attributes) {
   return element(
@@ -43,6 +50,19 @@ export function drawing(width, height, title, content) {
 export function logScale([low, high], [start, end]) {
   return (value) =>
     start + ((Math.log(value) - Math.log(low)) / (Math.log(high) - Math.log(low))) * (end - start);
+}
+
+export function linearScale([low, high], [start, end]) {
+  return (value) => start + ((value - low) / (high - low)) * (end - start);
+}
+
+/** About five round numbers. */
+export function linearTicks([low, high]) {
+  const power = 10 ** Math.floor(Math.log10((high - low) / 5));
+  const step = [1, 2, 5, 10].map((digit) => digit * power).find((size) => (high - low) / size <= 6);
+  const first = Math.ceil(low / step - 1e-9);
+  const count = Math.floor(high / step + 1e-9) - first + 1;
+  return Array.from({ length: count }, (_, index) => Number(((first + index) * step).toPrecision(12)));
 }
 
 /** Round numbers, the more per power of ten the fewer powers there are. */
