@@ -39,6 +39,16 @@ function proxiesOf(values: Float64Array): number[][] {
 }
 
 describeOnBackends('differentiableTokenStats', () => {
+  test('one statistic alone has the gradient that it has beside another', () => {
+    const gradientOf = (outputs: readonly ('logProbs' | 'entropy')[]) =>
+      taken(
+        tf.grad((x) =>
+          tf.sum(differentiableTokenStats({ logits: x, actions, mask }, { outputs }).logProbs as tf.Tensor),
+        )(tensorOf(logits)),
+      );
+    expect(gradientOf(['logProbs'])).toStrictEqual(gradientOf(['logProbs', 'entropy']));
+  });
+
   test('the gradient of all three agrees with central differences, masked rows are 0', () => {
     const gradient = taken(
       tf.grad((x) => {

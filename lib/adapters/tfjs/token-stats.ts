@@ -71,7 +71,11 @@ export function differentiableTokenStats(
       return tensorOver(data as Float32Array, logits.shape);
     },
   }));
-  const tensors = tf().tidy(() => tf().unstack(stack(logits)));
+  const tensors = tf().tidy(() => {
+    const stacked = stack(logits);
+    // TensorFlow.js cannot differentiate an unstack into one.
+    return fields.length === 1 ? [tf().reshape(stacked, rows)] : tf().unstack(stacked);
+  });
   return { ...Object.fromEntries(fields.map((field, i) => [field, tensors[i]])), tokens };
 }
 
