@@ -42,6 +42,7 @@ const LIB_LAYERS = {
   index: ['errors', 'tensors', 'options', 'native', 'loss'],
   bench: ['errors', 'tensors', 'options', 'native', 'loss'],
   cli: ['errors', 'tensors', 'options', 'native', 'loss', 'bench'],
+  'adapters/surrogate': ['tensors', 'index'],
   'adapters/tfjs': ['errors', 'tensors', 'index'],
 };
 /** The only layers that know the binary and the package's version. */

@@ -160,5 +160,7 @@ describeOnBackends('differentiableObjective', () => {
       differentiableObjective(policyLoss, { ...scalars, tokens: { logProbs: logProbs as tf.Tensor } });
     expect(thrownBy(call(tokens.logProbs))).toMatchObject({ code: 'ERR_TYPE', argument: 'tokens.logProbs' });
     expect(thrownBy(call(undefined))).toMatchObject({ code: 'ERR_MISSING', argument: 'tokens.logProbs' });
+    const none = () => differentiableObjective(policyLoss, { ...scalars, tokens: null as never });
+    expect(thrownBy(none)).toMatchObject({ code: 'ERR_TYPE', argument: 'tokens' });
   });
 });

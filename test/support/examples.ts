@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import ts from 'typescript';
 
-/** Blocks of TypeScript in a document of this repository. */
+/** Blocks of TypeScript and JavaScript in a document of this repository. */
 export function examplesIn(path: string): string[] {
   const text = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-  return [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code as string);
+  return [...text.matchAll(/```[tj]s\n([\s\S]*?)```/g)].map(([, code]) => code as string);
 }
 
 export interface ExampleContext {

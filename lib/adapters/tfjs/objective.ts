@@ -1,5 +1,6 @@
 import type * as tensorflow from '@tensorflow/tfjs-core';
 import type { ObjectiveBatch, ObjectiveField, PolicyLoss, TokenStatistics } from '../../index.js';
+import { ownFields } from '../../tensors/own-fields.js';
 import { scaledGradient } from './gradient.js';
 import { arraysOf, type TensorBatch, tensorIn } from './inputs.js';
 import { tf } from './tensorflow.js';
@@ -28,21 +29,26 @@ export function differentiableObjective(
   policyLoss: PolicyLoss,
   batch: TensorObjectiveBatch,
 ): DifferentiableLoss<ObjectiveField> {
-  const { tokens: given, ...inputs } = batch;
+  const { tokens, ...inputs } = ownFields(batch, 'batch');
+  const given = ownFields(tokens, 'tokens');
   const logProbs = tensorIn(given, 'logProbs', 'tokens.logProbs');
   const shape = logProbs.rank === 2 && inputs.cuSeqLens === undefined ? logProbs.shape : undefined;
   const arrays = { shape, ...arraysOf(inputs), tokens: arraysOf(given, 'tokens') };
-  const { loss, metrics, tokens } = policyLoss.objectiveSync(arrays as unknown as ObjectiveBatch);
+  const result = policyLoss.objectiveSync(arrays as unknown as ObjectiveBatch);
   const fields = (Object.keys(COEFFICIENTS) as (keyof typeof COEFFICIENTS)[]).filter(
     (field) => given[field] instanceof tf().Tensor,
   );
   const statistics = fields.map((field) => given[field] as tensorflow.Tensor);
   const differentiable = tf().customGrad((..._statistics) => ({
-    value: tf().scalar(loss),
+    value: tf().scalar(result.loss),
     gradFunc: (gradOutput: tensorflow.Scalar) =>
       fields.map((field, i) =>
-        scaledGradient(tokens[COEFFICIENTS[field]], (statistics[i] as tensorflow.Tensor).shape, gradOutput),
+        scaledGradient(
+          result.tokens[COEFFICIENTS[field]],
+          (statistics[i] as tensorflow.Tensor).shape,
+          gradOutput,
+        ),
       ),
   }));
-  return { loss: differentiable(...statistics), lossValue: loss, metrics, tokens };
+  return { ...result, loss: differentiable(...statistics), lossValue: result.loss };
 }
