@@ -6,7 +6,7 @@
  * @module lp-reg
  */
 export { LpRegError, type LpRegErrorCode, type LpRegErrorDetails, type LpRegErrorStatus } from './errors.js';
-export type { ForwardOptions } from './loss/call-options.js';
+export type { ForwardOptions, KeepOption } from './loss/call-options.js';
 export type { BackwardOptions, GradientOptions } from './loss/gradient.js';
 export type { LossAndGradient, LossResult, LossValues } from './loss/loss-result.js';
 export type { LossMetrics } from './loss/metrics.js';
@@ -21,8 +21,19 @@ export {
   wholeBatch,
 } from './loss/shard-counts.js';
 export { type JoinedShards, joinShards, type ShardBatch } from './loss/shards.js';
-export { type ProxySnapshotOptions, proxySnapshot, proxySnapshotSync } from './loss/snapshot.js';
-export type { DefaultTokenField, TokenArrays, TokenField, TokenResults } from './loss/token-fields.js';
+export {
+  type ProxySnapshotOptions,
+  proxySnapshot,
+  proxySnapshotSync,
+  type SnapshotResult,
+} from './loss/snapshot.js';
+export type {
+  DefaultTokenField,
+  DeviceTokenArrays,
+  TokenArrays,
+  TokenField,
+  TokenResults,
+} from './loss/token-fields.js';
 export {
   type ActionStatsBatch,
   type TokenCotangents,
@@ -54,7 +65,7 @@ export type {
   TokenStatsBatch,
 } from './tensors/batch.js';
 export type { DeviceData, DeviceDtype } from './tensors/device-data.js';
-export type { ProxySnapshot } from './tensors/proxy-snapshot.js';
+export type { DeviceProxySnapshot, ProxySnapshot } from './tensors/proxy-snapshot.js';
 export type {
   AnyTensor,
   DeviceTensor,

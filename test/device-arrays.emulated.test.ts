@@ -7,7 +7,6 @@ import {
   inspect,
   LpRegError,
   PolicyLoss,
-  proxySnapshotSync,
   tokenStats,
   tokenStatsSync,
 } from '../lib/index.js';
@@ -197,11 +196,6 @@ describeOnDevice('device arrays', () => {
       'a bad mask, found by the kernels',
       () => grpo.forwardSync({ ...mixedBatch(), mask: onDevice(Uint8Array.of(1, 1, 2, 1, 1, 1)) }),
       { code: 'ERR_MASK', argument: 'mask', index: 2 },
-    ],
-    [
-      'a snapshot of device logits',
-      () => proxySnapshotSync(mixedBatch().logits as never, { filter: { kind: 'min-p', kappa: 0.1 } }),
-      { code: 'ERR_BACKEND_UNAVAILABLE' },
     ],
   ])('%s is refused', (_, call, error) => {
     expect(thrownBy(call)).toMatchObject(error);

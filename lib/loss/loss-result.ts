@@ -8,17 +8,21 @@ import { type LossMetrics, lossMetrics } from './metrics.js';
 import type { TokenField, TokenResults } from './token-fields.js';
 
 /** Loss, metrics and per-token results of a batch. */
-export interface LossValues<Field extends TokenField> {
+export interface LossValues<Field extends TokenField, OnDevice extends boolean = false> {
   /** Where it was computed. */
   readonly backend: 'cpu' | 'cuda';
   /** The loss, aggregated over the batch. */
   readonly loss: number;
   readonly metrics: LossMetrics;
-  readonly tokens: TokenResults<Field>;
+  readonly tokens: TokenResults<Field, OnDevice>;
 }
 
 /** What {@link PolicyLoss.forwardBackward} gives. */
-export interface LossAndGradient<Field extends TokenField, Into extends AnyTensor> extends LossValues<Field> {
+export interface LossAndGradient<
+  Field extends TokenField,
+  Into extends AnyTensor,
+  OnDevice extends boolean = false,
+> extends LossValues<Field, OnDevice> {
   /** d loss / d logits: the tensor given as `into`, or a new one. */
   readonly gradLogits: Into;
 }
@@ -31,18 +35,20 @@ const BACKWARD = callOptions(noBackwardOptions);
  * It holds on to the batch, whose arrays must not change until the last backward pass, and to a workspace of
  * about 100 bytes per row, until it is disposed of or collected.
  */
-export class LossResult<Field extends TokenField> implements LossValues<Field>, Disposable {
+export class LossResult<Field extends TokenField, OnDevice extends boolean = false>
+  implements LossValues<Field, OnDevice>, Disposable
+{
   readonly backend: 'cpu' | 'cuda';
   readonly loss: number;
   readonly metrics: LossMetrics;
-  readonly tokens: TokenResults<Field>;
+  readonly tokens: TokenResults<Field, OnDevice>;
   readonly #pass: BackwardPass<keyof BackwardOptions>;
 
   /**
    * @internal
    * @param scalars - As `lossMetrics` takes them; they are read now.
    */
-  constructor(pass: ForwardPass, scalars: Float64Array, tokens: TokenResults<Field>) {
+  constructor(pass: ForwardPass, scalars: Float64Array, tokens: TokenResults<Field, OnDevice>) {
     this.backend = pass.context.backend;
     this.loss = scalars[0] as number;
     this.metrics = lossMetrics(scalars);

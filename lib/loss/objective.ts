@@ -3,15 +3,15 @@ import { AT, type CallArguments } from '../native/arguments.js';
 import { type BatchFields, batchReader, scalarBatch } from '../native/batch-argument.js';
 import { type ContextHandle, contextFor } from '../native/context.js';
 import { TOKEN_FIELDS } from '../native/names.js';
-import { ResultMemory } from '../native/result-memory.js';
 import { missing } from '../options/checks.js';
 import type { ResolvedOptions } from '../options/option-types.js';
 import type { DeviceObjectiveBatch, ObjectiveBatch, TokenStatistics } from '../tensors/batch.js';
 import { arrayArgument, DeviceData } from '../tensors/device-data.js';
 import { fieldReader } from '../tensors/own-fields.js';
+import { type CallFields, type KeepOption, readKeepOnDevice } from './call-options.js';
 import type { LossValues } from './loss-result.js';
 import { lossMetrics } from './metrics.js';
-import { type OutputPlan, planOutputs, readTokens } from './outputs.js';
+import { type OutputPlan, planOutputs, setResults } from './outputs.js';
 import { readPair } from './sequences.js';
 import { objectiveFields, type TokenField, type TokenResults } from './token-fields.js';
 
@@ -26,15 +26,15 @@ export type ObjectiveField =
   | 'clipped';
 
 /** Loss, metrics and coefficients per token. */
-export type ObjectiveResult = LossValues<ObjectiveField>;
+export type ObjectiveResult<OnDevice extends boolean = false> = LossValues<ObjectiveField, OnDevice>;
 
 /** A call of the scalar stage, ready to run. */
-export interface ObjectiveCall {
+export interface ObjectiveCall<OnDevice extends boolean> {
   readonly context: ContextHandle;
   readonly values: CallArguments;
   readonly rows: number;
   /** What the caller gets, once it has run. */
-  readonly result: () => ObjectiveResult;
+  readonly result: () => ObjectiveResult<OnDevice>;
 }
 
 const BATCH_INPUTS = [
@@ -86,7 +86,11 @@ export class ObjectiveStage {
   }
 
   /** Checks a batch. */
-  call(batch: ObjectiveBatch | DeviceObjectiveBatch, isJob: boolean): ObjectiveCall {
+  call<OnDevice extends boolean>(
+    batch: ObjectiveBatch | DeviceObjectiveBatch,
+    { keepOnDevice }: CallFields<keyof KeepOption>,
+    isJob: boolean,
+  ): ObjectiveCall<OnDevice> {
     const fields = readBatch(batch, 'batch');
     const statistics = readStatistics(fields.tokens, 'tokens');
     const [sequences, count] = readShape(fields, statistics);
@@ -94,15 +98,14 @@ export class ObjectiveStage {
     const context = contextFor(this.#options, statistics.logProbs, 'tokens.logProbs');
     values[AT.on_device] = statistics.logProbs instanceof DeviceData;
     setStatistics(values, fields, statistics, this.#options);
-    const memory = ResultMemory.of(this.#outputs.fields.length, rows, isJob);
+    const keepOn = readKeepOnDevice(keepOnDevice, statistics.logProbs);
+    const results = setResults(values, this.#outputs, { rows, isJob, keepOn });
     values[AT.options] = this.#native;
-    values[AT.outputs] = this.#outputs.bits;
-    values[AT.results] = memory.scalars;
-    const result = () => ({
+    const result = (): ObjectiveResult<OnDevice> => ({
       backend: context.backend,
-      loss: memory.scalars[0] as number,
-      metrics: lossMetrics(memory.scalars),
-      tokens: readTokens(this.#outputs, memory, rows) as TokenResults<ObjectiveField & TokenField>,
+      loss: results.scalars[0] as number,
+      metrics: lossMetrics(results.scalars),
+      tokens: results.tokens() as TokenResults<ObjectiveField, OnDevice>,
     });
     return { context, values, rows, result };
   }

@@ -1,8 +1,11 @@
 import { LpRegError } from '../errors.js';
+import { AT, type CallArguments } from '../native/arguments.js';
+import { DeviceArray } from '../native/device-array.js';
 import { TOKEN_FIELDS } from '../native/names.js';
-import type { ResultMemory } from '../native/result-memory.js';
+import { ResultMemory } from '../native/result-memory.js';
+import { arrayArgument } from '../tensors/device-data.js';
 import { describe } from '../tensors/own-fields.js';
-import type { TokenArrays, TokenField, TokenResults } from './token-fields.js';
+import type { DeviceTokenArrays, TokenArrays, TokenField, TokenResults } from './token-fields.js';
 
 /** Which per-token results a call gives. */
 export interface OutputPlan {
@@ -55,21 +58,53 @@ export function readOutputs(
   return planOutputs(outputs);
 }
 
+/** Memory for what a call gives. */
+export interface CallResults {
+  /** The loss and its metrics, once the call has run. */
+  readonly scalars: Float64Array;
+  /**
+   * The per-token results, once the call has run.
+   * @param consumed - Whether the call has overwritten the logits, for the error.
+   * @throws {LpRegError} `ERR_OUT_OF_MEMORY`.
+   */
+  tokens(consumed?: boolean): TokenResults<TokenField, boolean>;
+}
+
 /**
- * The planned arrays of a call that has run.
- * @param consumed - Whether the call has overwritten the logits, for the error.
+ * Fills in where a call writes its results.
+ * @param keepOn - Device to keep the per-token results on; by default they are copied to the host.
  * @throws {LpRegError} `ERR_OUT_OF_MEMORY`.
  */
-export function readTokens(
-  { fields }: OutputPlan,
+export function setResults(
+  values: CallArguments,
+  { fields, bits }: OutputPlan,
+  { rows, isJob, keepOn }: { rows: number; isJob: boolean; keepOn?: number | undefined },
+): CallResults {
+  const memory = ResultMemory.of(keepOn === undefined ? fields.length : 0, rows, isJob);
+  values[AT.outputs] = bits;
+  values[AT.results] = memory.scalars;
+  if (keepOn === undefined)
+    return { scalars: memory.scalars, tokens: (consumed) => read(fields, memory, rows, consumed) };
+  const arrays = fields.map((field) => DeviceArray.allocate(kindOf(field), rows, { device: keepOn }));
+  values[AT.device_outputs] = arrays.map(arrayArgument);
+  const tokens = Object.fromEntries(fields.map((field, i) => [field, arrays[i]]));
+  return { scalars: memory.scalars, tokens: () => tokens as unknown as DeviceTokenArrays };
+}
+
+function kindOf(field: TokenField): ArrayKind {
+  return ARRAY_KINDS[field] ?? 'float32';
+}
+
+function read(
+  fields: readonly TokenField[],
   memory: ResultMemory,
   rows: number,
   consumed = false,
-): TokenResults<TokenField> {
+): TokenArrays {
   const tokens: { -readonly [Field in TokenField]?: unknown } = {};
   try {
     fields.forEach((field, i) => {
-      tokens[field] = memory[ARRAY_KINDS[field] ?? 'float32'](i, rows);
+      tokens[field] = memory[kindOf(field)](i, rows);
     });
   } catch (cause) {
     const status = consumed ? 'consumed' : 'untouched';

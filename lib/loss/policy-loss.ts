@@ -1,6 +1,6 @@
 import { LpRegError } from '../errors.js';
 import type { NativeWorkspace } from '../native/addon-types.js';
-import { AT, type CallArguments } from '../native/arguments.js';
+import { AT } from '../native/arguments.js';
 import {
   batchReader,
   type CheckedLogitsBatch,
@@ -10,7 +10,6 @@ import {
 import { contextFor, contextInfo, contextOf } from '../native/context.js';
 import { type JobOptions, run, runJob } from '../native/jobs.js';
 import { lossOptionsArgument } from '../native/option-arguments.js';
-import { ResultMemory } from '../native/result-memory.js';
 import type { PolicyLossOptions, ResolvedOptions } from '../options/option-types.js';
 import { resolveOptions } from '../options/resolve.js';
 import type {
@@ -21,7 +20,13 @@ import type {
 } from '../tensors/batch.js';
 import type { AnyTensor, Tensor } from '../tensors/tensor.js';
 import { allocateByName } from './allocate.js';
-import { type CallFields, callOptions, type ForwardOptions } from './call-options.js';
+import {
+  type CallFields,
+  callOptions,
+  type ForwardOptions,
+  type KeepOption,
+  readKeepOnDevice,
+} from './call-options.js';
 import {
   type BackwardOptions,
   consuming,
@@ -32,7 +37,7 @@ import {
 import { type LossAndGradient, LossResult, setGradOutput } from './loss-result.js';
 import { lossMetrics } from './metrics.js';
 import { type ObjectiveResult, ObjectiveStage } from './objective.js';
-import { type OutputPlan, planOutputs, readOutputs, readTokens } from './outputs.js';
+import { type CallResults, type OutputPlan, planOutputs, readOutputs, setResults } from './outputs.js';
 import { now } from './overwritten.js';
 import { stageStatsOptions } from './stage-statistics.js';
 import {
@@ -66,9 +71,12 @@ const BATCH_INPUTS = [
 
 const readBatch = batchReader(BATCH_INPUTS);
 
-const FORWARD = callOptions(() => ({ outputs: undefined }));
-const BOTH = callOptions(() => ({ outputs: undefined, ...noBackwardOptions() }));
-const NONE = callOptions(() => ({}));
+const noForwardOptions = () => ({ outputs: undefined, keepOnDevice: undefined });
+const FORWARD = callOptions(noForwardOptions);
+const BOTH = callOptions(() => ({ ...noForwardOptions(), ...noBackwardOptions() }));
+const KEEP = callOptions(() => ({ keepOnDevice: undefined }));
+
+type ForwardFields = CallFields<keyof ForwardOptions>;
 
 /**
  * A policy loss over the logits of a language model, with its gradient.
@@ -125,12 +133,12 @@ export class PolicyLoss implements Disposable {
    *   `argument` and first `index`; `ERR_OPTION_WITHOUT_EFFECT` for an input that this loss ignores;
    *   `ERR_DETACHED`, `ERR_ABORTED`, `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`.
    */
-  async forward<const Field extends TokenField = DefaultTokenField>(
+  async forward<const Field extends TokenField = DefaultTokenField, OnDevice extends boolean = false>(
     batch: PolicyLossBatch | DevicePolicyLossBatch,
-    options?: ForwardOptions<Field> & JobOptions,
-  ): Promise<LossResult<Field>> {
+    options?: ForwardOptions<Field, OnDevice> & JobOptions,
+  ): Promise<LossResult<Field, OnDevice>> {
     const [fields, job] = FORWARD.job(options);
-    const call = this.#forwardCall<Field>(batch, fields, true);
+    const call = this.#forwardCall<Field, OnDevice>(batch, fields, true);
     return call.result(await runJob(call.context, 'lossForward', call.values, job, call.rows));
   }
 
@@ -138,11 +146,11 @@ export class PolicyLoss implements Disposable {
    * {@link forward} on this thread.
    * @throws {LpRegError} As {@link forward}, except `ERR_ABORTED`.
    */
-  forwardSync<const Field extends TokenField = DefaultTokenField>(
+  forwardSync<const Field extends TokenField = DefaultTokenField, OnDevice extends boolean = false>(
     batch: PolicyLossBatch | DevicePolicyLossBatch,
-    options?: ForwardOptions<Field>,
-  ): LossResult<Field> {
-    const call = this.#forwardCall<Field>(batch, FORWARD.sync(options), false);
+    options?: ForwardOptions<Field, OnDevice>,
+  ): LossResult<Field, OnDevice> {
+    const call = this.#forwardCall<Field, OnDevice>(batch, FORWARD.sync(options), false);
     return call.result(run(call.context, 'lossForward', call.values));
   }
 
@@ -154,12 +162,16 @@ export class PolicyLoss implements Disposable {
    *   `status` tells whether the logits still are what they were. `checkFirst: true` makes sure of it for all
    *   but `ERR_ABORTED`.
    */
-  async forwardBackward<const Field extends TokenField = DefaultTokenField, Into extends AnyTensor = Tensor>(
+  async forwardBackward<
+    const Field extends TokenField = DefaultTokenField,
+    Into extends AnyTensor = Tensor,
+    OnDevice extends boolean = false,
+  >(
     batch: PolicyLossBatch | DevicePolicyLossBatch,
-    options?: ForwardOptions<Field> & BackwardOptions<Into> & JobOptions,
-  ): Promise<LossAndGradient<Field, Into>> {
+    options?: ForwardOptions<Field, OnDevice> & BackwardOptions<Into> & JobOptions,
+  ): Promise<LossAndGradient<Field, Into, OnDevice>> {
     const [fields, job] = BOTH.job(options);
-    const call = this.#bothCall<Field, Into>(batch, fields, true);
+    const call = this.#bothCall<Field, Into, OnDevice>(batch, fields, true);
     const write = () => runJob(call.context, 'lossForwardBackward', call.values, job, call.rows);
     await consumingLater(call.target, write);
     return call.result();
@@ -169,11 +181,15 @@ export class PolicyLoss implements Disposable {
    * {@link forwardBackward} on this thread, never with a copy.
    * @throws {LpRegError} As {@link forwardBackward}, except `ERR_ABORTED`.
    */
-  forwardBackwardSync<const Field extends TokenField = DefaultTokenField, Into extends AnyTensor = Tensor>(
+  forwardBackwardSync<
+    const Field extends TokenField = DefaultTokenField,
+    Into extends AnyTensor = Tensor,
+    OnDevice extends boolean = false,
+  >(
     batch: PolicyLossBatch | DevicePolicyLossBatch,
-    options?: ForwardOptions<Field> & BackwardOptions<Into>,
-  ): LossAndGradient<Field, Into> {
-    const call = this.#bothCall<Field, Into>(batch, BOTH.sync(options), false);
+    options?: ForwardOptions<Field, OnDevice> & BackwardOptions<Into>,
+  ): LossAndGradient<Field, Into, OnDevice> {
+    const call = this.#bothCall<Field, Into, OnDevice>(batch, BOTH.sync(options), false);
     consuming(call.target, () => run(call.context, 'lossForwardBackward', call.values));
     return call.result();
   }
@@ -188,13 +204,13 @@ export class PolicyLoss implements Disposable {
    * const { loss, tokens } = await policyLoss.objective(batch);
    * const gradLogits = await stats.backward({ dLogProbs: tokens.coefLogProb });
    */
-  async objective(
+  async objective<OnDevice extends boolean = false>(
     batch: ObjectiveBatch | DeviceObjectiveBatch,
-    options?: JobOptions,
-  ): Promise<ObjectiveResult> {
+    options?: KeepOption<OnDevice> & JobOptions,
+  ): Promise<ObjectiveResult<OnDevice>> {
     this.#requireAlive();
-    const [, job] = NONE.job(options);
-    const call = this.#objective.call(batch, true);
+    const [fields, job] = KEEP.job(options);
+    const call = this.#objective.call<OnDevice>(batch, fields, true);
     await runJob(call.context, 'objective', call.values, job, call.rows);
     return call.result();
   }
@@ -203,9 +219,12 @@ export class PolicyLoss implements Disposable {
    * {@link objective} on this thread.
    * @throws {LpRegError} As {@link objective}, except `ERR_ABORTED`.
    */
-  objectiveSync(batch: ObjectiveBatch | DeviceObjectiveBatch): ObjectiveResult {
+  objectiveSync<OnDevice extends boolean = false>(
+    batch: ObjectiveBatch | DeviceObjectiveBatch,
+    options?: KeepOption<OnDevice>,
+  ): ObjectiveResult<OnDevice> {
     this.#requireAlive();
-    const call = this.#objective.call(batch, false);
+    const call = this.#objective.call<OnDevice>(batch, KEEP.sync(options), false);
     run(call.context, 'objective', call.values);
     return call.result();
   }
@@ -219,28 +238,28 @@ export class PolicyLoss implements Disposable {
     this.dispose();
   }
 
-  #forwardCall<Field extends TokenField>(
+  #forwardCall<Field extends TokenField, OnDevice extends boolean>(
     batch: PolicyLossBatch | DevicePolicyLossBatch,
-    fields: CallFields<'outputs'>,
+    fields: ForwardFields,
     isJob: boolean,
   ) {
     const checked = this.#check(batch);
     const { values, rows } = checked;
     const context = contextFor(this.options, checked.logits.data, 'logits');
-    const results = this.#outputs(values, fields, rows, isJob);
+    const results = this.#results(checked, fields, isJob);
     values[AT.allocate] = allocateByName;
     const time = now();
     const result = (workspace: NativeWorkspace) => {
-      const { memory, tokens } = results();
       const pass = { context, batch: checked, time, workspace };
-      return new LossResult<Field>(pass, memory.scalars, tokens as TokenResults<Field>);
+      const tokens = results.tokens() as TokenResults<Field, OnDevice>;
+      return new LossResult<Field, OnDevice>(pass, results.scalars, tokens);
     };
     return { context, values, rows, result };
   }
 
-  #bothCall<Field extends TokenField, Into extends AnyTensor>(
+  #bothCall<Field extends TokenField, Into extends AnyTensor, OnDevice extends boolean>(
     batch: PolicyLossBatch | DevicePolicyLossBatch,
-    fields: CallFields<'outputs' | keyof BackwardOptions>,
+    fields: ForwardFields & CallFields<keyof BackwardOptions>,
     isJob: boolean,
   ) {
     const checked = this.#check(batch);
@@ -248,17 +267,14 @@ export class PolicyLoss implements Disposable {
     const context = contextFor(this.options, checked.logits.data, 'logits');
     const target = gradientTarget(fields, checked, values);
     setGradOutput(values, fields);
-    const results = this.#outputs(values, fields, rows, isJob);
-    const result = (): LossAndGradient<Field, Into> => {
-      const { memory, tokens } = results(target.inPlace);
-      return {
-        backend: context.backend,
-        loss: memory.scalars[0] as number,
-        metrics: lossMetrics(memory.scalars),
-        tokens: tokens as TokenResults<Field>,
-        gradLogits: target.tensor as Into,
-      };
-    };
+    const results = this.#results(checked, fields, isJob);
+    const result = (): LossAndGradient<Field, Into, OnDevice> => ({
+      backend: context.backend,
+      loss: results.scalars[0] as number,
+      metrics: lossMetrics(results.scalars),
+      tokens: results.tokens(target.inPlace) as TokenResults<Field, OnDevice>,
+      gradLogits: target.tensor as Into,
+    });
     return { context, values, rows, target, result };
   }
 
@@ -271,13 +287,10 @@ export class PolicyLoss implements Disposable {
     return checked;
   }
 
-  /** Fills in where results go; returns what reads them after the call. */
-  #outputs(values: CallArguments, fields: CallFields<'outputs'>, rows: number, isJob: boolean) {
+  #results({ values, rows, logits }: CheckedLogitsBatch, fields: ForwardFields, isJob: boolean): CallResults {
     const plan = readOutputs(fields.outputs, this.tokenFields, this.#defaultOutputs);
-    const memory = ResultMemory.of(plan.fields.length, rows, isJob);
-    values[AT.outputs] = plan.bits;
-    values[AT.results] = memory.scalars;
-    return (consumed = false) => ({ memory, tokens: readTokens(plan, memory, rows, consumed) });
+    const keepOn = readKeepOnDevice(fields.keepOnDevice, logits.data);
+    return setResults(values, plan, { rows, isJob, keepOn });
   }
 
   #requireAlive(): void {

@@ -1,22 +1,25 @@
-import { LpRegError } from '../errors.js';
 import type { OperationValues } from '../native/addon-types.js';
 import { AT } from '../native/arguments.js';
 import { maskedLogits } from '../native/batch-argument.js';
-import { contextOf } from '../native/context.js';
+import { contextFor } from '../native/context.js';
+import { DeviceArray } from '../native/device-array.js';
 import { type JobOptions, run, runJob } from '../native/jobs.js';
+import { SNAPSHOT_FIELDS } from '../native/names.js';
 import { rowOptionsArgument } from '../native/option-arguments.js';
 import { integerFrom, missing } from '../options/checks.js';
 import { checkFilter } from '../options/option-checks.js';
 import type { Backend, DeviceCallOptions, Filter } from '../options/option-types.js';
-import { DeviceData } from '../tensors/device-data.js';
-import type { ProxySnapshot } from '../tensors/proxy-snapshot.js';
-import type { Tensor } from '../tensors/tensor.js';
+import { arrayArgument, type DeviceData, type DeviceDtype } from '../tensors/device-data.js';
+import type { DeviceProxySnapshot, ProxySnapshot } from '../tensors/proxy-snapshot.js';
+import type { AnyTensor } from '../tensors/tensor.js';
 import { allocateByName } from './allocate.js';
-import { type CallFields, callOptions } from './call-options.js';
+import { type CallFields, callOptions, type KeepOption, readKeepOnDevice } from './call-options.js';
 import { readRowOptions } from './token-stats-options.js';
 
 /** Options of {@link proxySnapshot}. */
-export interface ProxySnapshotOptions extends DeviceCallOptions {
+export interface ProxySnapshotOptions<OnDevice extends boolean = false>
+  extends DeviceCallOptions,
+    KeepOption<OnDevice> {
   /** Which tokens the proxies keep. */
   readonly filter: Filter;
   /** That of the loss that will use the snapshot. Finite, above 0. @default 1 */
@@ -24,14 +27,14 @@ export interface ProxySnapshotOptions extends DeviceCallOptions {
   /** Replaces each logit `z` by `softcap * tanh(z / softcap)`. Finite, above 0. @default off */
   readonly softcap?: number | undefined;
   /** `[N]` 1 for tokens that count; others get no proxy. @default all count */
-  readonly mask?: Uint8Array | undefined;
+  readonly mask?: Uint8Array | DeviceData | undefined;
   /**
    * Most kept tokens over all rows, at 8 bytes each: on flat rows a filter may keep the whole vocabulary. An
    * integer from 0.
    * @default 67108864 (2^26, half a gibibyte)
    */
   readonly maxEntries?: number | undefined;
-  /** `'cuda'` is `ERR_BACKEND_UNAVAILABLE`: snapshots are taken on the CPU. @default 'auto' */
+  /** Where it is taken, as in the options of `PolicyLoss`. @default 'auto' */
   readonly backend?: Backend | undefined;
 }
 
@@ -46,9 +49,18 @@ const noOptions = () => ({
   backend: undefined,
   device: undefined,
   stagingBytes: undefined,
+  keepOnDevice: undefined,
 });
 
 const OPTIONS = callOptions(noOptions);
+
+/**
+ * A proxy snapshot, wherever it is.
+ * @typeParam OnDevice - Whether it was kept on the device.
+ */
+export type SnapshotResult<OnDevice extends boolean> = OnDevice extends true
+  ? DeviceProxySnapshot<DeviceArray>
+  : ProxySnapshot;
 
 /**
  * Keeps the proxies of the policy that made `logits` without keeping its logits, for `proxy: 'snapshot'` in
@@ -62,49 +74,61 @@ const OPTIONS = callOptions(noOptions);
  * const policyLoss = new PolicyLoss({ objective: 'lp-reg', proxy: 'snapshot' });
  * await policyLoss.forward({ logits, actions, oldLogProbs, advantages, proxySnapshot: snapshot });
  */
-export async function proxySnapshot(
-  logits: Tensor,
-  options: ProxySnapshotOptions & JobOptions,
-): Promise<ProxySnapshot> {
+export async function proxySnapshot<OnDevice extends boolean = false>(
+  logits: AnyTensor,
+  options: ProxySnapshotOptions<OnDevice> & JobOptions,
+): Promise<SnapshotResult<OnDevice>> {
   const [fields, job] = OPTIONS.job(options);
   const call = snapshotCall(logits, fields);
-  return call.result(await runJob(call.context, 'proxySnapshot', call.values, job, call.rows));
+  const value = await runJob(call.context, 'proxySnapshot', call.values, job, call.rows);
+  return call.result(value) as SnapshotResult<OnDevice>;
 }
 
 /**
  * {@link proxySnapshot} on this thread.
  * @throws {LpRegError} As {@link proxySnapshot}, except `ERR_ABORTED`.
  */
-export function proxySnapshotSync(logits: Tensor, options: ProxySnapshotOptions): ProxySnapshot {
+export function proxySnapshotSync<OnDevice extends boolean = false>(
+  logits: AnyTensor,
+  options: ProxySnapshotOptions<OnDevice>,
+): SnapshotResult<OnDevice> {
   const call = snapshotCall(logits, OPTIONS.sync(options));
-  return call.result(run(call.context, 'proxySnapshot', call.values));
+  return call.result(run(call.context, 'proxySnapshot', call.values)) as SnapshotResult<OnDevice>;
 }
 
-function snapshotCall(logits: Tensor, fields: CallFields<keyof ProxySnapshotOptions>) {
+function snapshotCall(logits: AnyTensor, fields: CallFields<keyof ProxySnapshotOptions>) {
   const options = readRowOptions({ ...fields, nonFinite: undefined });
   if (fields.filter === undefined) throw missing('filter', 'a proxy needs one');
   const filter = checkFilter(fields.filter, 'filter');
-  const batch = maskedLogits(logits, fields.mask, options.temperature);
-  if (batch.logits.data instanceof DeviceData) {
-    const message = 'logits: proxy snapshots are taken on the CPU; download them first';
-    throw new LpRegError('ERR_BACKEND_UNAVAILABLE', message, { argument: 'logits' });
-  }
-  const { values } = batch;
+  const batch = maskedLogits(logits, arrayArgument(fields.mask), options.temperature);
+  const { data, shape } = batch.logits;
+  const { values, rows } = batch;
+  const context = contextFor(options, data, 'logits');
+  const keeps = readKeepOnDevice(fields.keepOnDevice, data) !== undefined;
   values[AT.allocate] = allocateByName;
   values[AT.options] = rowOptionsArgument({ ...options, filter, proxy: 'current' });
   values[AT.max_entries] = readMaxEntries(fields.maxEntries);
-  const result = (value: OperationValues['proxySnapshot']): ProxySnapshot => ({
-    rows: batch.rows,
-    vocab: batch.logits.shape.at(-1) as number,
-    temperature: options.temperature,
-    rowPtr: value.row_ptr,
-    ids: value.ids,
-    logQ: value.log_q,
-    logKeptMass: value.log_kept_mass,
-    uniform: value.uniform,
-  });
-  return { context: contextOf(options), values, rows: batch.rows, result };
+  values[AT.keep_on_device] = keeps;
+  const sizes = { rows, vocab: shape.at(-1) as number, temperature: options.temperature };
+  const result = (value: OperationValues['proxySnapshot']): ProxySnapshot | DeviceProxySnapshot => {
+    const arrays = Object.entries(SNAPSHOT_DTYPES).map(([name, dtype]) => {
+      const array = value[SNAPSHOT_FIELDS[name as SnapshotField]];
+      return [name, keeps ? DeviceArray.ofHandle(dtype, array as object) : array];
+    });
+    return { ...sizes, ...Object.fromEntries(arrays) };
+  };
+  return { context, values, rows, result };
 }
+
+type SnapshotField = keyof typeof SNAPSHOT_FIELDS;
+
+const SNAPSHOT_DTYPES = {
+  rowPtr: 'int64',
+  ids: 'int32',
+  logQ: 'float32',
+  logKeptMass: 'float32',
+  uniform: 'uint8',
+} as const satisfies Record<SnapshotField, DeviceDtype>;
 
 const entryCount = integerFrom(0);
 

@@ -15,9 +15,9 @@ export function stageStatistics(options: ResolvedOptions): (keyof TokenStatistic
 
 /** Options of `tokenStats` that give a loss what its scalar stage reads, and nothing else. */
 export function stageStatsOptions(options: ResolvedOptions): TokenStatsOptions<'logProbs'> {
-  const { temperature, softcap, nonFinite, backend } = options;
+  const { temperature, softcap, nonFinite, backend, device, stagingBytes } = options;
   const outputs = stageStatistics(options) as readonly 'logProbs'[];
-  const common = { temperature, softcap, nonFinite, backend, outputs };
+  const common = { temperature, softcap, nonFinite, backend, device, stagingBytes, outputs };
   if (options.objective !== 'lp-reg' || options.proxy === 'stored') return Object.freeze(common);
   const proxy = options.proxy === 'snapshot' ? { proxy: options.proxy } : pick(options);
   return Object.freeze({ ...common, ...proxy });

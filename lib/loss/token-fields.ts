@@ -1,3 +1,4 @@
+import type { DeviceArray } from '../native/device-array.js';
 import type { ResolvedOptions } from '../options/option-types.js';
 import { seal } from '../tensors/own-fields.js';
 
@@ -55,8 +56,16 @@ export type DefaultTokenField =
   | 'clipped'
   | 'selected';
 
-/** Per-token results that were asked for; others may be there too. */
-export type TokenResults<Field extends TokenField> = Pick<TokenArrays, Field> & Partial<TokenArrays>;
+/** {@link TokenArrays} in the memory of a CUDA device. Each lives until it is disposed of or collected. */
+export type DeviceTokenArrays = { readonly [Field in TokenField]: DeviceArray };
+
+/**
+ * Per-token results that were asked for; others may be there too.
+ * @typeParam OnDevice - Whether they were kept on the device.
+ */
+export type TokenResults<Field extends TokenField, OnDevice extends boolean = false> = OnDevice extends true
+  ? Pick<DeviceTokenArrays, Field> & Partial<DeviceTokenArrays>
+  : Pick<TokenArrays, Field> & Partial<TokenArrays>;
 
 const RARE_FIELDS: readonly TokenField[] = ['logSumExp', 'actionIsMax'];
 const ROW_FIELDS: readonly TokenField[] = ['logProbs', 'entropy', ...RARE_FIELDS];

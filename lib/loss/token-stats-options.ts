@@ -4,12 +4,16 @@ import type { RowOptions } from '../native/option-arguments.js';
 import { missing, rejectWithoutCuda } from '../options/checks.js';
 import { checkFilter, OPTION_CHECKS } from '../options/option-checks.js';
 import type { Backend, DeviceCallOptions, Filter } from '../options/option-types.js';
-import type { CallFields } from './call-options.js';
+import type { CallFields, KeepOption } from './call-options.js';
 import type { TokenField } from './token-fields.js';
 
 /** Options of {@link tokenStats}. */
-export type TokenStatsOptions<Field extends TokenField = never> = TokenStatsProxy &
-  DeviceCallOptions & {
+export type TokenStatsOptions<
+  Field extends TokenField = never,
+  OnDevice extends boolean = false,
+> = TokenStatsProxy &
+  DeviceCallOptions &
+  KeepOption<OnDevice> & {
     /** Divides the logits before every probability. Finite, above 0. @default 1 */
     readonly temperature?: number | undefined;
     /** Replaces each logit `z` by `softcap * tanh(z / softcap)`. Finite, above 0. @default off */
@@ -56,6 +60,7 @@ export const noTokenStatsOptions = () => ({
   device: undefined,
   stagingBytes: undefined,
   outputs: undefined,
+  keepOnDevice: undefined,
 });
 
 /** Options of one row, as given. */

@@ -5,15 +5,14 @@ import { contextFor } from '../native/context.js';
 import { type JobOptions, run, runJob } from '../native/jobs.js';
 import { WORD_OPTIONS } from '../native/names.js';
 import { rowOptionsArgument } from '../native/option-arguments.js';
-import { ResultMemory } from '../native/result-memory.js';
 import type { DeviceTokenStatsBatch, TokenStatsBatch } from '../tensors/batch.js';
 import { arrayArgument, type DeviceData } from '../tensors/device-data.js';
 import type { AnyTensor, Tensor } from '../tensors/tensor.js';
 import { allocateByName } from './allocate.js';
 import { BackwardPass, type ForwardPass } from './backward-pass.js';
-import { type CallFields, callOptions } from './call-options.js';
+import { type CallFields, callOptions, readKeepOnDevice } from './call-options.js';
 import { type GradientOptions, noGradientOptions } from './gradient.js';
-import { type OutputPlan, planOutputs, readOutputs, readTokens } from './outputs.js';
+import { type OutputPlan, planOutputs, readOutputs, setResults } from './outputs.js';
 import { now } from './overwritten.js';
 import { statsFields, type TokenField, type TokenResults } from './token-fields.js';
 import { noTokenStatsOptions, readTokenStatsOptions, type TokenStatsOptions } from './token-stats-options.js';
@@ -52,14 +51,14 @@ const VJP = callOptions(() => ({
 }));
 
 /** Statistics of each token, and the way back from them to the logits. */
-export class TokenStats<Field extends TokenField> implements Disposable {
+export class TokenStats<Field extends TokenField, OnDevice extends boolean = false> implements Disposable {
   /** Where they were computed. */
   readonly backend: 'cpu' | 'cuda';
-  readonly tokens: TokenResults<Field>;
+  readonly tokens: TokenResults<Field, OnDevice>;
   readonly #pass: BackwardPass<keyof TokenCotangents>;
 
   /** @internal */
-  constructor(pass: ForwardPass, tokens: TokenResults<Field>) {
+  constructor(pass: ForwardPass, tokens: TokenResults<Field, OnDevice>) {
     this.backend = pass.context.backend;
     this.tokens = tokens;
     this.#pass = new BackwardPass('tokenStatsBackward', pass, (values, fields) => {
@@ -116,18 +115,21 @@ export class TokenStats<Field extends TokenField> implements Disposable {
  * const { tokens } = await tokenStats({ logits, actions, mask }, { filter: { kind: 'min-p', kappa: 0.02 } });
  * tokens.logProbs; tokens.proxyLogProbs;
  */
-export function tokenStats<const Field extends TokenField = 'logProbs' | 'entropy'>(
+export function tokenStats<
+  const Field extends TokenField = 'logProbs' | 'entropy',
+  OnDevice extends boolean = false,
+>(
   batch: ActionStatsBatch,
-  options?: TokenStatsOptions<Field> & JobOptions,
-): Promise<TokenStats<Field>>;
-export function tokenStats<const Field extends TokenField = 'entropy'>(
+  options?: TokenStatsOptions<Field, OnDevice> & JobOptions,
+): Promise<TokenStats<Field, OnDevice>>;
+export function tokenStats<const Field extends TokenField = 'entropy', OnDevice extends boolean = false>(
   batch: TokenStatsBatch | DeviceTokenStatsBatch,
-  options?: TokenStatsOptions<Field> & JobOptions,
-): Promise<TokenStats<Field>>;
+  options?: TokenStatsOptions<Field, OnDevice> & JobOptions,
+): Promise<TokenStats<Field, OnDevice>>;
 export async function tokenStats(
   batch: TokenStatsBatch | DeviceTokenStatsBatch,
   options?: TokenStatsOptions<TokenField> & JobOptions,
-): Promise<TokenStats<TokenField>> {
+): Promise<TokenStats<TokenField, boolean>> {
   const [fields, job] = STATS.job(options);
   const call = statsCall(batch, fields, true);
   return call.result(await runJob(call.context, 'tokenStats', call.values, job, call.rows));
@@ -137,18 +139,18 @@ export async function tokenStats(
  * {@link tokenStats} on this thread.
  * @throws {LpRegError} As {@link tokenStats}, except `ERR_ABORTED`.
  */
-export function tokenStatsSync<const Field extends TokenField = 'logProbs' | 'entropy'>(
-  batch: ActionStatsBatch,
-  options?: TokenStatsOptions<Field>,
-): TokenStats<Field>;
-export function tokenStatsSync<const Field extends TokenField = 'entropy'>(
+export function tokenStatsSync<
+  const Field extends TokenField = 'logProbs' | 'entropy',
+  OnDevice extends boolean = false,
+>(batch: ActionStatsBatch, options?: TokenStatsOptions<Field, OnDevice>): TokenStats<Field, OnDevice>;
+export function tokenStatsSync<const Field extends TokenField = 'entropy', OnDevice extends boolean = false>(
   batch: TokenStatsBatch | DeviceTokenStatsBatch,
-  options?: TokenStatsOptions<Field>,
-): TokenStats<Field>;
+  options?: TokenStatsOptions<Field, OnDevice>,
+): TokenStats<Field, OnDevice>;
 export function tokenStatsSync(
   batch: TokenStatsBatch | DeviceTokenStatsBatch,
   options?: TokenStatsOptions<TokenField>,
-): TokenStats<TokenField> {
+): TokenStats<TokenField, boolean> {
   const call = statsCall(batch, STATS.sync(options), false);
   return call.result(run(call.context, 'tokenStats', call.values));
 }
@@ -164,16 +166,15 @@ function statsCall(
   const { values, rows } = checked;
   const { offered, byDefault } = statsOutputs(options.proxy, inputs.actions !== undefined);
   const plan = readOutputs(fields.outputs, offered, byDefault);
-  const memory = ResultMemory.of(plan.fields.length, rows, isJob);
+  const keepOn = readKeepOnDevice(fields.keepOnDevice, checked.logits.data);
+  const results = setResults(values, plan, { rows, isJob, keepOn });
   const context = contextFor(options, checked.logits.data, 'logits');
   values[AT.allocate] = allocateByName;
   values[AT.options] = rowOptionsArgument(options);
-  values[AT.outputs] = plan.bits;
-  values[AT.results] = memory.scalars;
   values[AT.non_finite] = WORD_OPTIONS.nonFinite.words.indexOf(options.nonFinite);
   const time = now();
   const result = (workspace: NativeWorkspace) =>
-    new TokenStats<TokenField>({ context, batch: checked, time, workspace }, readTokens(plan, memory, rows));
+    new TokenStats<TokenField, boolean>({ context, batch: checked, time, workspace }, results.tokens());
   return { context, values, rows, result };
 }
 

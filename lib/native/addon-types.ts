@@ -1,5 +1,6 @@
 /** The addon's face, typed. Names in snake case are those of native/include/lpreg.h. */
 import type { TensorData } from '../tensors/tensor.js';
+import type { SNAPSHOT_FIELDS } from './names.js';
 
 /** What a forward pass hands to its backward passes, or the device memory that holds it. */
 export type NativeWorkspace = Uint8Array | object;
@@ -30,13 +31,8 @@ export interface OperationValues {
   tokenStats: NativeWorkspace;
   tokenStatsBackward: undefined;
   objective: undefined;
-  proxySnapshot: {
-    readonly row_ptr: BigInt64Array;
-    readonly ids: Int32Array;
-    readonly log_q: Float32Array;
-    readonly log_kept_mass: Float32Array;
-    readonly uniform: Uint8Array;
-  };
+  /** With `keep_on_device` handles of device memory. */
+  proxySnapshot: Readonly<Record<(typeof SNAPSHOT_FIELDS)[keyof typeof SNAPSHOT_FIELDS], unknown>>;
 }
 
 export type OperationName = keyof OperationValues;
@@ -112,7 +108,7 @@ export interface Addon {
   /** Element types are those of `napi_typedarray_type`. Returns a handle, which frees the memory when collected. */
   deviceAllocate(device: number, elementType: number, length: number): object;
   deviceWrap(pointer: bigint, elementType: number, length: number, stream: bigint): object;
-  deviceFacts(memory: object): { readonly device: number; readonly pointer: bigint };
+  deviceFacts(memory: object): { readonly device: number; readonly length: number; readonly pointer: bigint };
   deviceUpload(memory: object, data: ArrayBufferView): void;
   deviceDownload(memory: object, data: ArrayBufferView): void;
   deviceDispose(memory: object): void;

@@ -47,10 +47,12 @@ export const ARGUMENT_ORDER = [
   'd_kl',
   'outputs',
   'results',
+  'device_outputs',
   'workspace',
   'allocate',
   'non_finite',
   'max_entries',
+  'keep_on_device',
 ] as const;
 
 export type ArgumentName = (typeof ARGUMENT_ORDER)[number];

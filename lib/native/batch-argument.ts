@@ -180,6 +180,6 @@ function setSnapshot(
   }
   values[AT.proxy_snapshot] = true;
   for (const [ours, theirs] of Object.entries(SNAPSHOT_FIELDS)) {
-    values[AT[theirs]] = fields[ours as keyof typeof SNAPSHOT_FIELDS];
+    values[AT[theirs]] = arrayArgument(fields[ours as keyof typeof SNAPSHOT_FIELDS]);
   }
 }

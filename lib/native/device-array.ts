@@ -101,6 +101,11 @@ export class DeviceArray extends DeviceData implements Disposable {
     );
   }
 
+  /** @internal Memory that the addon has allocated. */
+  static ofHandle(dtype: DeviceDtype, handle: object): DeviceArray {
+    return new DeviceArray(dtype, guarded(() => addon().deviceFacts(handle)).length, handle);
+  }
+
   /** @throws {LpRegError} `ERR_DISPOSED`. */
   get pointer(): bigint {
     return guarded(() => addon().deviceFacts(this.handle)).pointer;

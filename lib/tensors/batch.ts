@@ -1,4 +1,4 @@
-import type { ProxySnapshot } from './proxy-snapshot.js';
+import type { DeviceProxySnapshot, ProxySnapshot } from './proxy-snapshot.js';
 import type { OnDevice, Tensor } from './tensor.js';
 
 /**
@@ -105,13 +105,16 @@ export interface ObjectiveBatch extends ObjectiveInputs {
   readonly tokens: TokenStatistics;
 }
 
-/** {@link PolicyLossBatch} on a CUDA device; a proxy snapshot stays on the host. */
-export type DevicePolicyLossBatch = OnDevice<Omit<PolicyLossBatch, 'proxySnapshot'>> &
-  Pick<PolicyLossBatch, 'proxySnapshot'>;
+/** Of the host it is copied to the device in each call. */
+interface AnySnapshot {
+  readonly proxySnapshot?: ProxySnapshot | DeviceProxySnapshot | undefined;
+}
 
-/** {@link TokenStatsBatch} on a CUDA device; a proxy snapshot stays on the host. */
-export type DeviceTokenStatsBatch = OnDevice<Omit<TokenStatsBatch, 'proxySnapshot'>> &
-  Pick<TokenStatsBatch, 'proxySnapshot'>;
+/** {@link PolicyLossBatch} on a CUDA device. */
+export type DevicePolicyLossBatch = OnDevice<Omit<PolicyLossBatch, 'proxySnapshot'>> & AnySnapshot;
+
+/** {@link TokenStatsBatch} on a CUDA device. */
+export type DeviceTokenStatsBatch = OnDevice<Omit<TokenStatsBatch, 'proxySnapshot'>> & AnySnapshot;
 
 /** {@link ObjectiveBatch} whose `tokens.logProbs` are on a CUDA device. */
 export type DeviceObjectiveBatch = OnDevice<ObjectiveBatch>;

@@ -1,3 +1,5 @@
+import type { DeviceData } from './device-data.js';
+
 /**
  * Proxies of an old policy, kept in compressed rows instead of its logits: the proxy of row `i` has
  * probability `exp(logQ[k])` at token `ids[k]` for `rowPtr[i] <= k < rowPtr[i + 1]`, or `1 / vocab`
@@ -20,4 +22,22 @@ export interface ProxySnapshot {
   readonly logKeptMass: Float32Array;
   /** `[rows]` 1 where nothing passed the filter and the proxy is uniform. */
   readonly uniform: Uint8Array;
+}
+
+/**
+ * {@link ProxySnapshot} in the memory of a CUDA device.
+ * @typeParam Memory - `DeviceArray` where `proxySnapshot` has made it.
+ */
+export interface DeviceProxySnapshot<Memory extends DeviceData = DeviceData>
+  extends Pick<ProxySnapshot, 'rows' | 'vocab' | 'temperature'> {
+  /** `[rows + 1]` int64. */
+  readonly rowPtr: Memory;
+  /** int32 */
+  readonly ids: Memory;
+  /** float32 */
+  readonly logQ: Memory;
+  /** `[rows]` float32. */
+  readonly logKeptMass: Memory;
+  /** `[rows]` uint8. */
+  readonly uniform: Memory;
 }

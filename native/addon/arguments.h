@@ -31,7 +31,8 @@ namespace lpreg_addon {
   X(token_log_prob) X(token_entropy) X(token_log_kept_mass) X(token_proxy_log_prob)    \
   X(token_kl) X(token_action_is_max)                                                   \
   X(d_log_prob) X(d_entropy) X(d_kl)                                                   \
-  X(outputs) X(results) X(workspace) X(allocate) X(non_finite) X(max_entries)
+  X(outputs) X(results) X(device_outputs) X(workspace) X(allocate) X(non_finite)      \
+  X(max_entries) X(keep_on_device)
 // clang-format on
 
 enum class Argument : size_t {

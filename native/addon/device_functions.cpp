@@ -92,6 +92,7 @@ Napi::Value device_facts(const Napi::CallbackInfo& info) {
   const std::shared_ptr<DeviceMemory> memory = memory_of(info);
   Napi::Object object = Napi::Object::New(info.Env());
   object.Set("device", memory->device());
+  object.Set("length", static_cast<double>(memory->length()));
   object.Set("pointer", Napi::BigInt::New(info.Env(), reinterpret_cast<uint64_t>(memory->data())));
   return object;
 }

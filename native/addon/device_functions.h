@@ -13,7 +13,7 @@ Napi::Value device_info(const Napi::CallbackInfo& info);
 Napi::Value device_allocate(const Napi::CallbackInfo& info);
 // deviceWrap(pointer, elementType, length, stream) -> memory
 Napi::Value device_wrap(const Napi::CallbackInfo& info);
-// deviceFacts(memory) -> { device, pointer }
+// deviceFacts(memory) -> { device, length, pointer }
 Napi::Value device_facts(const Napi::CallbackInfo& info);
 // deviceUpload(memory, array), deviceDownload(memory, array): as much as the array holds
 Napi::Value device_upload(const Napi::CallbackInfo& info);

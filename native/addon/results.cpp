@@ -46,26 +46,34 @@ constexpr Field kCounts[] = {
     LPREG_FIELD(lpreg_loss_result, selected_count),
 };
 
-constexpr Field kTokenFields[] = {
-    LPREG_FIELD(lpreg_token_outputs, log_prob),
-    LPREG_FIELD(lpreg_token_outputs, entropy),
-    LPREG_FIELD(lpreg_token_outputs, log_kept_mass),
-    LPREG_FIELD(lpreg_token_outputs, proxy_log_prob),
-    LPREG_FIELD(lpreg_token_outputs, kl),
-    LPREG_FIELD(lpreg_token_outputs, token_loss),
-    LPREG_FIELD(lpreg_token_outputs, coef_log_prob),
-    LPREG_FIELD(lpreg_token_outputs, coef_entropy),
-    LPREG_FIELD(lpreg_token_outputs, coef_kl),
-    LPREG_FIELD(lpreg_token_outputs, weight),
-    LPREG_FIELD(lpreg_token_outputs, log_sum_exp),
-    LPREG_FIELD(lpreg_token_outputs, keep_count),
-    LPREG_FIELD(lpreg_token_outputs, action_is_max),
-    LPREG_FIELD(lpreg_token_outputs, selected),
-    LPREG_FIELD(lpreg_token_outputs, clipped),
-    LPREG_FIELD(lpreg_token_outputs, dual_clipped),
-    LPREG_FIELD(lpreg_token_outputs, candidate),
+struct TokenField : Field {
+  napi_typedarray_type type;
 };
 
+#define LPREG_TOKEN_FIELD(field, type) \
+  { LPREG_FIELD(lpreg_token_outputs, field), napi_##type }
+
+constexpr TokenField kTokenFields[] = {
+    LPREG_TOKEN_FIELD(log_prob, float32_array),
+    LPREG_TOKEN_FIELD(entropy, float32_array),
+    LPREG_TOKEN_FIELD(log_kept_mass, float32_array),
+    LPREG_TOKEN_FIELD(proxy_log_prob, float32_array),
+    LPREG_TOKEN_FIELD(kl, float32_array),
+    LPREG_TOKEN_FIELD(token_loss, float32_array),
+    LPREG_TOKEN_FIELD(coef_log_prob, float32_array),
+    LPREG_TOKEN_FIELD(coef_entropy, float32_array),
+    LPREG_TOKEN_FIELD(coef_kl, float32_array),
+    LPREG_TOKEN_FIELD(weight, float32_array),
+    LPREG_TOKEN_FIELD(log_sum_exp, float32_array),
+    LPREG_TOKEN_FIELD(keep_count, int32_array),
+    LPREG_TOKEN_FIELD(action_is_max, uint8_array),
+    LPREG_TOKEN_FIELD(selected, uint8_array),
+    LPREG_TOKEN_FIELD(clipped, uint8_array),
+    LPREG_TOKEN_FIELD(dual_clipped, uint8_array),
+    LPREG_TOKEN_FIELD(candidate, uint8_array),
+};
+
+#undef LPREG_TOKEN_FIELD
 #undef LPREG_FIELD
 
 constexpr size_t kScalarBytes = (std::size(kNumbers) + std::size(kCounts)) * sizeof(double);
@@ -83,8 +91,8 @@ void set_field(lpreg_token_outputs& tokens, const Field& field, const void* memo
   std::memcpy(reinterpret_cast<char*>(&tokens) + field.offset, &memory, sizeof memory);
 }
 
-template <size_t count>
-void append_names(Napi::Array& names, const Field (&fields)[count]) {
+template <class F, size_t count>
+void append_names(Napi::Array& names, const F (&fields)[count]) {
   for (const Field& field : fields) names.Set(names.Length(), field.name);
 }
 
@@ -97,6 +105,17 @@ uint8_t* read_memory(const Arguments& arguments, size_t bytes, Storage& storage)
   return storage.in_use_by_host(view);
 }
 
+// Memory that the caller keeps.
+uint8_t* device_output(const Napi::Value& arrays, uint32_t position, napi_typedarray_type type, int64_t rows,
+                       Storage& storage) {
+  if (!arrays.IsArray()) throw Failure{LPREG_ERR_TYPE, "device_outputs", "expected an array"};
+  const Napi::Value array = arrays.As<Napi::Array>().Get(position);
+  const ArrayView view = view_array(array, "device_outputs");
+  require_type(view, {type});
+  require_length(view, rows);
+  return storage.in_use(view);
+}
+
 }  // namespace
 
 Results::Results(const Arguments& arguments, int64_t rows, Storage& storage) {
@@ -105,8 +124,9 @@ Results::Results(const Arguments& arguments, int64_t rows, Storage& storage) {
   if ((outputs >> std::size(kTokenFields)) != 0 || rows > INT64_MAX / 256) {
     throw Failure{LPREG_ERR_OPTION, "outputs", "expected bits of fields"};
   }
+  const std::optional<Napi::Value> device_outputs = arguments.optional(Argument::device_outputs);
   const size_t stride = static_cast<size_t>(rows) * 4;
-  token_bytes_ = fields * stride;
+  token_bytes_ = device_outputs ? 0 : fields * stride;
   memory_ = read_memory(arguments, kScalarBytes + token_bytes_, storage);
   uint8_t* target = memory_ + kScalarBytes;
   if (storage.on_device()) {
@@ -115,9 +135,13 @@ Results::Results(const Arguments& arguments, int64_t rows, Storage& storage) {
   }
   result_.struct_size = sizeof result_;
   tokens_.struct_size = sizeof tokens_;
+  uint32_t position = 0;
   for (size_t i = 0; i < std::size(kTokenFields); ++i) {
     if ((outputs >> i & 1) == 0) continue;
-    set_field(tokens_, kTokenFields[i], target);
+    const TokenField& field = kTokenFields[i];
+    set_field(
+        tokens_, field,
+        device_outputs ? device_output(*device_outputs, position++, field.type, rows, storage) : target);
     target += stride;
   }
 }

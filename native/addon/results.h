@@ -12,7 +12,8 @@ namespace lpreg_addon {
 class Results {
  public:
   // `results`: a Float64Array that lib/ has made for this call. It begins with the scalars; then 4 bytes per
-  // row follow for each field of lpreg_token_outputs whose bit is set in `outputs`, in the struct's order.
+  // row follow for each field of lpreg_token_outputs whose bit is set in `outputs`, in the struct's order;
+  // but with `device_outputs` the fields stay in those arrays, one for each bit.
   Results(const Arguments& arguments, int64_t rows, Storage& storage);
 
   // Where the library writes to: device memory in a call over such.
@@ -28,7 +29,8 @@ class Results {
   size_t token_bytes_;
   lpreg_loss_result result_{};
   lpreg_token_outputs tokens_{};
-  std::shared_ptr<DeviceMemory> on_device_;  // the struct of scalars, then the fields; null: host memory
+  // The struct of scalars, then the fields that are to be fetched; null: host memory.
+  std::shared_ptr<DeviceMemory> on_device_;
 };
 
 // Per-token inputs of the scalar stage; what is absent is NULL.

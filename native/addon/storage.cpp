@@ -63,8 +63,8 @@ void Storage::use_device_array(const ArrayView& view) {
   device_memory_.push_back(view.device);
 }
 
-std::shared_ptr<DeviceMemory> Storage::allocate_on_device(size_t bytes) const {
-  return std::make_shared<DeviceMemory>(context_.api(), context_.device(), napi_uint8_array, bytes);
+std::shared_ptr<DeviceMemory> Storage::allocate_on_device(size_t length, napi_typedarray_type type) const {
+  return std::make_shared<DeviceMemory>(context_.api(), context_.device(), type, length);
 }
 
 uint8_t* Storage::allocate(size_t bytes) {

@@ -37,8 +37,9 @@ class Storage {
   // The same of an array that stays on the host when all others are on a device.
   uint8_t* in_use_by_host(const ArrayView& view);
   uint8_t* allocate(size_t bytes);
-  // Memory of the context's device.
-  std::shared_ptr<DeviceMemory> allocate_on_device(size_t bytes) const;
+  // Memory of the context's device, `length` elements.
+  std::shared_ptr<DeviceMemory> allocate_on_device(size_t length,
+                                                   napi_typedarray_type type = napi_uint8_array) const;
 
   // Whether an output of `bytes` bytes starts where the logits do, so that the call is meant to be in place.
   // Throws LPREG_ERR_ALIAS if it overlaps any other input, or the logits otherwise.
