@@ -6,6 +6,9 @@ import {
   PolicyLoss,
   type PolicyLossBatch,
   type Progress,
+  type ProxySnapshotOptions,
+  proxySnapshot,
+  proxySnapshotSync,
   tokenStats,
   tokenStatsSync,
 } from '../lib/index.js';
@@ -122,6 +125,29 @@ function declare(): void {
       { ...cuda?.tokens, data: cuda?.gradLogits.data },
       { ...cpu?.tokens, data: cpu?.gradLogits.data },
     );
+  });
+
+  test.each<[string, object]>([
+    ['min-p', { filter: { kind: 'min-p', kappa: 0.05 } }],
+    ['fixed, empty rows uniform', { filter: { kind: 'fixed', tau: 0.3, empty: 'uniform' } }],
+    ['a softcap and a temperature', { filter: { kind: 'min-p', kappa: 0.05 }, softcap: 2, temperature: 0.7 }],
+    ['a filter that keeps everything', { filter: { kind: 'min-p', kappa: 0 } }],
+  ])("a proxy snapshot under %s is the CPU's, in any number of chunks", async (_, given) => {
+    const { logits } = smallBatch(3, 5, 67);
+    const mask = new Uint8Array(15).fill(1).with(3, 0).with(14, 0);
+    const snapshotOptions = { ...given, mask } as ProxySnapshotOptions;
+    const cpu = proxySnapshotSync(logits, snapshotOptions);
+    const whole = proxySnapshotSync(logits, { ...snapshotOptions, backend: 'cuda' });
+    const chunks = await proxySnapshot(logits, { ...snapshotOptions, backend: 'cuda', stagingBytes: 900 });
+    expect(chunks).toStrictEqual(whole);
+    expect({ ...whole, logQ: 0, logKeptMass: 0 }).toStrictEqual({ ...cpu, logQ: 0, logKeptMass: 0 });
+    expectClose({ logQ: whole.logQ }, { logQ: cpu.logQ });
+  });
+
+  test('a snapshot that is too large is refused as on the CPU', () => {
+    const few = { filter: { kind: 'min-p', kappa: 0 }, maxEntries: 29, backend: 'cuda' } as const;
+    const error = { code: 'ERR_SNAPSHOT_TOO_LARGE', argument: 'maxEntries' };
+    expect(thrownBy(() => proxySnapshotSync(smallBatch().logits, few))).toMatchObject(error);
   });
 
   test.each<[string, (batch: ReturnType<typeof smallBatch>) => object, object]>([

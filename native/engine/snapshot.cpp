@@ -18,10 +18,8 @@ int32_t count_passing(const lpreg_row_options& options, cpu::RowView row, const 
 }
 
 void compute_states(const RowCall& call, lpreg_row_state* states) {
-  check_snapshot_call(call, states, Memory::kHost);
+  check_snapshot_inputs(call, states);
   const BatchView view(call.batch);
-  check_mask(call.batch);
-  if (call.batch.actions != nullptr) check_actions(view, call.batch.vocab);
   for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_UNTOUCHED, [&](int64_t row, int) {
     lpreg_row_state& state = states[row];
     state = core::masked_state();
@@ -32,20 +30,6 @@ void compute_states(const RowCall& call, lpreg_row_state* states) {
     if (!counted) state.keep_count = count_passing(call.options, logits, state);
   });
   check_states(view, states, nullptr, LPREG_UNTOUCHED);
-}
-
-// Everything but the entries; the first row whose entries do not fit, -1 if none.
-int64_t write_rows(const lpreg_row_state* states, lpreg_snapshot* snapshot) {
-  int64_t too_large = -1;
-  snapshot->row_ptr[0] = 0;
-  for (int64_t row = 0; row < snapshot->rows; ++row) {
-    const lpreg_row_state& state = states[row];
-    snapshot->row_ptr[row + 1] = snapshot->row_ptr[row] + core::snapshot_entries(state);
-    snapshot->uniform[row] = core::is_uniform(state);
-    snapshot->log_kept_mass[row] = static_cast<float>(state.log_kept_mass);
-    if (too_large < 0 && snapshot->row_ptr[row + 1] > snapshot->capacity) too_large = row;
-  }
-  return too_large;
 }
 
 }  // namespace
@@ -66,21 +50,42 @@ void check_snapshot_target(const RowCall& call, const lpreg_snapshot* snapshot) 
   check_snapshot_arrays(*snapshot, call.batch.rows, "snapshot");
 }
 
+void check_snapshot_inputs(const RowCall& call, const lpreg_row_state* states) {
+  check_snapshot_call(call, states, Memory::kHost);
+  check_mask(call.batch);
+  if (call.batch.actions != nullptr) check_actions(BatchView(call.batch), call.batch.vocab);
+}
+
+int64_t count_entries(const lpreg_row_state* states, int64_t rows) {
+  int64_t entries = 0;
+  for (int64_t row = 0; row < rows; ++row) entries += core::snapshot_entries(states[row]);
+  return entries;
+}
+
+void write_rows(const lpreg_row_state* states, const lpreg_snapshot* snapshot) {
+  int64_t too_large = -1;
+  snapshot->row_ptr[0] = 0;
+  for (int64_t row = 0; row < snapshot->rows; ++row) {
+    const lpreg_row_state& state = states[row];
+    snapshot->row_ptr[row + 1] = snapshot->row_ptr[row] + core::snapshot_entries(state);
+    snapshot->uniform[row] = core::is_uniform(state);
+    snapshot->log_kept_mass[row] = static_cast<float>(state.log_kept_mass);
+    if (too_large < 0 && snapshot->row_ptr[row + 1] > snapshot->capacity) too_large = row;
+  }
+  if (too_large < 0) return;
+  throw Failure{LPREG_ERR_SNAPSHOT_TOO_LARGE, "snapshot", too_large,
+                "the kept sets do not fit into the capacity"};
+}
+
 int64_t snapshot_size(const RowCall& call, lpreg_row_state* states) {
   compute_states(call, states);
-  int64_t entries = 0;
-  for (int64_t row = 0; row < call.batch.rows; ++row) entries += core::snapshot_entries(states[row]);
-  return entries;
+  return count_entries(states, call.batch.rows);
 }
 
 void snapshot_write(const RowCall& call, lpreg_row_state* states, lpreg_snapshot* snapshot) {
   check_snapshot_target(call, snapshot);
   compute_states(call, states);
-  const int64_t too_large = write_rows(states, snapshot);
-  if (too_large >= 0) {
-    throw Failure{LPREG_ERR_SNAPSHOT_TOO_LARGE, "snapshot", too_large,
-                  "the kept sets do not fit into the capacity"};
-  }
+  write_rows(states, snapshot);
   const BatchView view(call.batch);
   for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_UNTOUCHED, [&](int64_t row, int) {
     const lpreg_row_state& state = states[row];

@@ -126,7 +126,7 @@ typedef struct lpreg_call {
                           copies the logits through staging memory while the device computes, uses streams of
                           its own (stream must be NULL), and returns when the results lie in place, with the
                           errors of the CPU; cancel and rows_done work by chunks of rows. Not offered for
-                          split statistics and snapshots */
+                          split statistics */
 } lpreg_call;
 
 /* ------------------------------------------------------------------------------------------- tensors,
@@ -481,10 +481,10 @@ typedef struct lpreg_api {
                                lpreg_error* error);
 
   /* Proxy snapshot of batch.logits (the old policy's) under options.filter. snapshot_size counts the entries
-   * needed; `entries` is device memory on a CUDA context. `states` [rows] is the caller's memory for what
-   * both compute of the rows. LPREG_ERR_SNAPSHOT_TOO_LARGE names the first row that does not fit; row_ptr is
-   * written all the same, so that row_ptr[rows] tells the capacity to come back with. On a CUDA context
-   * context_synchronize tells it, and rows that do not fit are left out. */
+   * needed; `entries` is device memory on a CUDA context without host_memory. `states` [rows] is the caller's
+   * memory for what both compute of the rows. LPREG_ERR_SNAPSHOT_TOO_LARGE names the first row that does not
+   * fit; row_ptr is written all the same, so that row_ptr[rows] tells the capacity to come back with. On a
+   * CUDA context context_synchronize tells it, and rows that do not fit are left out. */
   lpreg_status (*snapshot_size)(lpreg_context* context, const lpreg_row_options* options,
                                 const lpreg_batch* batch, lpreg_row_state* states, int64_t* entries,
                                 const lpreg_call* call, lpreg_error* error);

@@ -188,12 +188,17 @@ class CudaEngine : public DeviceEngine {
 
   void snapshot_size(const RowCall& call, lpreg_row_state* states, int64_t* entries) override {
     const DeviceGuard guard(device_);
+    if (is_over_host_memory(call.call)) {
+      *entries = host_tensors_.snapshot_size(call, states);
+      return;
+    }
     device_snapshot_size(stream_of(call.call), call, states, entries);
   }
 
   void snapshot_write(const RowCall& call, lpreg_row_state* states, lpreg_snapshot* snapshot) override {
     check_snapshot_target(call, snapshot);
     const DeviceGuard guard(device_);
+    if (is_over_host_memory(call.call)) return host_tensors_.snapshot_write(call, states, *snapshot);
     device_snapshot_write(stream_of(call.call), call, states, *snapshot);
   }
 

@@ -29,6 +29,9 @@ class HostCall {
   RowSource* rows() { return &rows_; }
   DeviceStream on() const { return {facts_, status_, memory_.stream()}; }
 
+  // For body: waits for the passes so far and throws what they found.
+  void settle() const { rows_.settle(); }
+
   // Copies in, calls body(), waits, throws findings, copies out. A failure says whether the caller's gradient
   // was touched.
   void run(const std::function<void()>& body);

@@ -1,6 +1,7 @@
 #include "host_tensor_calls.h"
 
 #include "device_loss.h"
+#include "device_snapshot.h"
 #include "host_call.h"
 
 namespace lpreg {
@@ -156,6 +157,54 @@ void HostTensorCalls::token_stats_backward(const RowCall& call, const lpreg_row_
     const DeviceStream on = host.on();
     run_gradient(on, host.rows(), cuda::row_pass(host.batch(), call.options, on.status),
                  {states, proxy_states, read, kNoScalar, nullptr});
+  });
+}
+
+int64_t HostTensorCalls::snapshot_size(const RowCall& call, lpreg_row_state* states) {
+  check_snapshot_inputs(call, states);
+  HostCall host(&memory_, facts_, call.context, call.batch, nullptr, call.call);
+  lpreg_row_state* on_device = states;
+  host.add_layout_arrays();
+  host.mirror().add(&on_device, call.batch.rows, Copied::kOut);
+  host.run([&] { compute_snapshot_states(host.on(), host.rows(), call.options, host.batch(), on_device); });
+  return count_entries(states, call.batch.rows);
+}
+
+// What needs the states alone is written on the host, as on the CPU; the entries, by kernels.
+void HostTensorCalls::snapshot_write(const RowCall& call, lpreg_row_state* states,
+                                     const lpreg_snapshot& snapshot) {
+  check_snapshot_target(call, &snapshot);
+  check_snapshot_inputs(call, states);
+  const int64_t rows = call.batch.rows;
+  HostCall host(&memory_, facts_, call.context, call.batch, nullptr, call.call);
+  lpreg_row_state* states_on_device = nullptr;
+  lpreg_snapshot on_device = snapshot;
+  host.add_layout_arrays();
+  host.mirror().add_scratch(&states_on_device, rows);
+  host.mirror().add_scratch(&on_device.row_ptr, rows + 1);
+  host.mirror().add_scratch(&on_device.ids, snapshot.capacity);
+  host.mirror().add_scratch(&on_device.log_q, snapshot.capacity);
+  host.run([&] {
+    const DeviceStream on = host.on();
+    cuda::SnapshotArguments arguments =
+        compute_snapshot_states(on, host.rows(), call.options, host.batch(), states_on_device);
+    host.settle();
+    const auto bytes = [](const auto* array, int64_t count) {
+      return sizeof *array * static_cast<size_t>(count);
+    };
+    if (rows == 0) return write_rows(states, &snapshot);
+    check_device(cuda::copy_to_host(states, states_on_device, bytes(states, rows), on.stream));
+    check_device(cuda::synchronize(on.stream));
+    write_rows(states, &snapshot);
+    const int64_t entries = snapshot.row_ptr[rows];
+    if (entries == 0) return;
+    check_device(cuda::copy_to_device(on_device.row_ptr, snapshot.row_ptr, bytes(snapshot.row_ptr, rows + 1),
+                                      on.stream));
+    arguments.snapshot = on_device;
+    write_snapshot_entries(on, host.rows(), arguments);
+    check_device(cuda::copy_to_host(snapshot.ids, on_device.ids, bytes(snapshot.ids, entries), on.stream));
+    check_device(
+        cuda::copy_to_host(snapshot.log_q, on_device.log_q, bytes(snapshot.log_q, entries), on.stream));
   });
 }
 

@@ -30,6 +30,8 @@ class HostTensorCalls {
   void token_stats_backward(const RowCall& call, const lpreg_row_state* states,
                             const lpreg_row_state* proxy_states, const RowCotangents& cotangents,
                             const lpreg_matrix& gradient);
+  int64_t snapshot_size(const RowCall& call, lpreg_row_state* states);
+  void snapshot_write(const RowCall& call, lpreg_row_state* states, const lpreg_snapshot& snapshot);
 
  private:
   const cuda::DeviceFacts& facts_;
