@@ -105,16 +105,15 @@ export interface ObjectiveBatch extends ObjectiveInputs {
   readonly tokens: TokenStatistics;
 }
 
-/** Of the host it is copied to the device in each call. */
-interface AnySnapshot {
-  readonly proxySnapshot?: ProxySnapshot | DeviceProxySnapshot | undefined;
-}
-
 /** {@link PolicyLossBatch} on a CUDA device. */
-export type DevicePolicyLossBatch = OnDevice<Omit<PolicyLossBatch, 'proxySnapshot'>> & AnySnapshot;
+export type DevicePolicyLossBatch = OnDevice<Omit<PolicyLossBatch, 'proxySnapshot'>> & {
+  /** Of the host it is copied to the device in each call. */
+  readonly proxySnapshot?: ProxySnapshot | DeviceProxySnapshot | undefined;
+};
 
 /** {@link TokenStatsBatch} on a CUDA device. */
-export type DeviceTokenStatsBatch = OnDevice<Omit<TokenStatsBatch, 'proxySnapshot'>> & AnySnapshot;
+export type DeviceTokenStatsBatch = OnDevice<Omit<TokenStatsBatch, 'proxySnapshot'>> &
+  Pick<DevicePolicyLossBatch, 'proxySnapshot'>;
 
 /** {@link ObjectiveBatch} whose `tokens.logProbs` are on a CUDA device. */
 export type DeviceObjectiveBatch = OnDevice<ObjectiveBatch>;
