@@ -25,7 +25,7 @@ export function groupAdvantages(rewards) {
  * @param random - `prompts` and `answers`: generators, so that all arms of a seed see the same prompts.
  * @param onStep - Called after each step with its number, its rollouts and the loss's results of each mini-batch.
  */
-export async function trainByReward({ weights, size, policyLoss, settings, random, onStep }) {
+export function trainByReward({ weights, size, policyLoss, settings, random, onStep }) {
   const optimizer = tf.train.adam(settings.learningRate, 0.9, 0.99);
   for (let step = 1; step <= settings.steps; step++) {
     const begin = performance.now();
@@ -46,7 +46,7 @@ export async function trainByReward({ weights, size, policyLoss, settings, rando
       update({ weights, size, policyLoss, optimizer, batch }),
     );
     const times = { begin, drawn, end: performance.now() };
-    await onStep({ step, rollouts, updates, times });
+    onStep({ step, rollouts, updates, times });
   }
   optimizer.dispose();
 }

@@ -38,7 +38,7 @@ export async function trainAll(arms, request) {
     };
     const start = startPolicy(size, request.startSteps, seed);
     for (const [index, arm] of arms.entries()) {
-      timings.push(await trainArm({ arm, policyLoss: losses[index], seed, size, start, request, metrics }));
+      timings.push(trainArm({ arm, policyLoss: losses[index], seed, size, start, request, metrics }));
     }
     tf.dispose(weightList(start));
   }
@@ -53,7 +53,7 @@ function startPolicy(size, steps, seed) {
   );
 }
 
-async function trainArm({ arm, policyLoss, seed, size, start, request, metrics }) {
+function trainArm({ arm, policyLoss, seed, size, start, request, metrics }) {
   const { settings, startSteps } = request;
   const write = (record) => metrics.write({ arm: arm.name, seed, ...record });
   write({ kind: 'run', lossOptions: arm.lossOptions, size, startSteps, settings });
@@ -65,7 +65,7 @@ async function trainArm({ arm, policyLoss, seed, size, start, request, metrics }
   const times = { draw: 0, update: 0, loss: 0, tokens: 0 };
 
   evaluate(0);
-  await trainByReward({
+  trainByReward({
     weights,
     size,
     policyLoss,
