@@ -5,20 +5,22 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { metricsOf, runDemo, TINY } from './support/demo.js';
 
+/** Of what trains, on a machine that is busy with other things. */
+const TIMEOUT = 300_000;
 const ARMS = ['grpo', 'lp-reg', 'entropy-bonus', 'clip-higher', 'kl-cov', '80-20', 'gspo'];
 const folder = mkdtempSync(join(tmpdir(), 'demo-'));
 const at = (name: string) => join(folder, name);
 const file = (...path: string[]) => readFileSync(at(join(...path)), 'utf8');
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describe('all arms, few steps', () => {
+describe('all arms, few steps', { timeout: TIMEOUT }, () => {
   const train = (out: string) =>
     runDemo(...TINY, ...ARMS.flatMap((name) => ['--objective', name]), '--out', at(out));
   beforeAll(() => {
     const { status, stdout, stderr } = train('all');
     expect({ status, stderr }).toMatchObject({ status: 0, stderr: expect.stringContaining('gspo') });
     for (const arm of ARMS) expect(stdout).toContain(arm);
-  });
+  }, TIMEOUT);
 
   it('each arm logs its start, its steps and its end', () => {
     const lines = metricsOf(at('all'));
@@ -59,13 +61,13 @@ describe('all arms, few steps', () => {
   });
 });
 
-describe('overlay', () => {
+describe('overlay', { timeout: TIMEOUT }, () => {
   beforeAll(() => {
     const seeds = (...numbers: string[]) => numbers.flatMap((seed) => ['--seed', seed]);
     expect(runDemo(...TINY, ...seeds('1', '2'), '--objective', 'grpo', '--out', at('a')).status).toBe(0);
     const kept = ['--objective', 'lp-reg', '--form', 'kept', '--beta', '4'];
     expect(runDemo(...TINY, ...seeds('2', '1'), ...kept, '--out', at('b')).status).toBe(0);
-  });
+  }, TIMEOUT);
 
   it('several seeds of an arm are shown with their interval, and paired with those of GRPO', () => {
     const { status, stdout } = runDemo('report', at('a'), at('b'), '--out', at('both'));

@@ -28,7 +28,7 @@ const overflow = document.documentElement.scrollWidth > innerWidth;
 document.body.innerHTML = '<pre>' + JSON.stringify({ drawings, overflow }) + '</pre>';
 </script>`;
 
-it.skipIf(browser === undefined)(`the report renders${reason}`, () => {
+it.skipIf(browser === undefined)(`the report renders${reason}`, { timeout: 300_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'demo-page-'));
   try {
     expect(runDemo(...TINY, '--out', folder).status).toBe(0);
@@ -45,7 +45,7 @@ it.skipIf(browser === undefined)(`the report renders${reason}`, () => {
         '--dump-dom',
         pathToFileURL(probed).href,
       ],
-      { encoding: 'utf8', timeout: 50_000 },
+      { encoding: 'utf8', timeout: 200_000 },
     );
     const { drawings, overflow } = JSON.parse(/<pre>(.*)<\/pre>/.exec(stdout)?.[1] ?? 'null');
     expect(overflow).toBe(false);
