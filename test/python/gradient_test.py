@@ -3,7 +3,7 @@ import unittest
 
 import torch
 
-import support
+import documents
 from support import DEVICE, batch, finish, lp_reg
 
 
@@ -159,6 +159,16 @@ class Autograd(unittest.TestCase):
         snapshot = lp_reg.proxy_snapshot(old, filter=filter)
         taken = gradient(from_snapshot, logits, proxy_snapshot=snapshot, **inputs)
         self.assertTrue(torch.allclose(taken, want, rtol=1e-5, atol=1e-8))
+
+    def test_example_in_two_pieces_is_the_whole_loss(self):
+        logits, inputs = batch()
+        mask = torch.tensor([[1, 1, 0], [1, 1, 1]], dtype=torch.bool, device=DEVICE)
+        want = gradient(lp_reg.PolicyLoss('lp-reg', form='kept'), logits, mask=mask, **inputs)
+        documents.run('python.md', 'pieces', logits=logits.requires_grad_(), actions=inputs['actions'], mask=mask,
+                      old=inputs['old_log_probs'], advantages=inputs['advantages'])
+        finish()
+        self.assertLessEqual((logits.grad - want).abs().max().item(), 1e-6)
+        self.assertGreater(want.abs().max().item(), 1e-2)
 
     def test_metrics_and_tokens_take_no_gradient(self):
         logits, inputs = batch()

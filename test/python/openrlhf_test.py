@@ -114,7 +114,7 @@ class OpenRlhf(unittest.TestCase):
 class MinP(unittest.TestCase):
     def test_weights_of_the_example_undo_the_filter_exactly(self):
         """The weighted mean over what min-p samples is the kept tokens' part of the mean over the policy."""
-        old_logits, vocab, temperature = batch((1, 1, 17), seed=4)[0], 17, 1.3
+        old_logits, vocab, temperature = batch((1, 1, 17), seed=4)[0].cpu(), 17, 1.3
         actions = torch.arange(vocab).view(1, vocab)
         page = documents.run('trainers.md', 'min-p', old_logits=old_logits.expand(1, vocab, vocab).contiguous(),
                              actions=actions, temperature=temperature)

@@ -12,6 +12,7 @@ from support import ON_DEVICE, batch, lp_reg
 
 import lp_reg_shards
 from lp_reg_shards import Shard
+from trainers import on_cpu
 
 # Sequences of each of three shards; the second one is masked altogether.
 SPLIT = (3, 1, 2)
@@ -37,7 +38,7 @@ SELECTING = (
 
 def whole(options):
     """(logits, inputs) of the batch that is split."""
-    logits, inputs = batch((sum(SPLIT), 6, 23), seed=3)
+    logits, inputs = on_cpu(*batch((sum(SPLIT), 6, 23), seed=3))
     mask = torch.rand(inputs['actions'].shape, generator=torch.Generator().manual_seed(5)) < 0.8
     mask[MASKED] = False
     inputs.update(mask=mask, advantages=torch.linspace(-1.5, 1, sum(SPLIT)))

@@ -22,9 +22,14 @@ def stand_in(case, name, **members):
     return sys.modules[name]
 
 
+def on_cpu(logits, inputs):
+    """A small batch on the CPU, for tests that are about names and formulas."""
+    return logits.cpu(), {name: tensor.cpu() for name, tensor in inputs.items()}
+
+
 def micro_batch(shape=(4, 5, 13), seed=2):
     """logits and inputs of a micro-batch, the last sequence of it empty, advantages of both signs per token."""
-    logits, inputs = batch(shape, seed)
+    logits, inputs = on_cpu(*batch(shape, seed))
     random = torch.Generator().manual_seed(seed)
     mask = torch.rand(shape[:-1], generator=random) < 0.8
     mask[-1] = False
