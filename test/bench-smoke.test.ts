@@ -49,6 +49,22 @@ describe('scripts of bench/', () => {
     expect(stderr).toContain('no case matches');
   });
 
+  it('adapters with --quick compare the forms of a step and of a product', () => {
+    const file = join(folder, 'adapters.json');
+    // Not `node()`: TensorFlow.js greets on stderr.
+    const { status } = spawnSync(process.execPath, ['bench/adapters.mjs', '--quick', '--json', file], {
+      cwd: root,
+    });
+    expect(status).toBe(0);
+    const { kind, results } = JSON.parse(readFileSync(file, 'utf8'));
+    expect(kind).toBe('adapters');
+    const names = results.map(({ contenders }: { contenders: { name: string }[] }) =>
+      contenders.map(({ name }) => name),
+    );
+    expect(names.at(0)).toContain('differentiableLoss');
+    expect(names.at(-1)).toEqual(['explicit transposes', 'tf.matMul']);
+  });
+
   it('results are there: the report is one page without scripts or external resources', () => {
     node('bench/report.mjs', folder);
     const page = readFileSync(join(folder, 'report.html'), 'utf8');
