@@ -35,7 +35,13 @@ describe('usage of lp-reg', () => {
     ['two batches', ['eval', 'a', 'b', '--out', 'x'], /also 'b'/],
     ['no output', ['eval', 'a'], /--out is missing/],
     ['output without a value', ['eval', 'a', '--out'], /out/],
-    ['unknown option', ['eval', 'a', '--out', 'x', '--device', 'gpu'], /--device/],
+    ['unknown option', ['eval', 'a', '--out', 'x', '--gpu', '0'], /--gpu/],
+    ['device of another back end', ['eval', 'a', '--out', 'x', '--device', '0'], /--device has no effect/],
+    [
+      'device that is no number',
+      ['eval', 'a', '--out', 'x', '--backend', 'cuda', '--device', 'gpu'],
+      /--device must be an integer from 0/,
+    ],
     [
       'unknown back end',
       ['eval', 'a', '--out', 'x', '--backend', 'gpu'],

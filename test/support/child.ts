@@ -26,11 +26,18 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a CommonJS script, in which the names of {@link PRELUDE} are known. */
-export function runScript(script: string, nodeOptions: readonly string[] = []): Ended {
+/**
+ * Runs a CommonJS script, in which the names of {@link PRELUDE} are known.
+ * @param args - `process.argv` from 1 on.
+ */
+export function runScript(
+  script: string,
+  nodeOptions: readonly string[] = [],
+  args: readonly string[] = [],
+): Ended {
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
-    [...nodeOptions, '--eval', `${PRELUDE}${script}`],
+    [...nodeOptions, '--eval', `${PRELUDE}${script}`, '--', ...args],
     { cwd: root, encoding: 'utf8', timeout: 50_000 },
   );
   return { status, signal, stdout, stderr };
