@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+const timeout = process.env.LPREG_TEST_FULL ? 1_800_000 : 60_000;
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
@@ -7,8 +9,8 @@ export default defineConfig({
     pool: 'forks',
     // Lets tests about lifetimes ask for a collection.
     execArgv: ['--expose-gc'],
-    testTimeout: process.env.LPREG_TEST_FULL ? 1_800_000 : 60_000,
-    hookTimeout: 60_000,
+    testTimeout: timeout,
+    hookTimeout: timeout,
     typecheck: {
       enabled: true,
       include: ['test/types/**/*.test-d.ts'],

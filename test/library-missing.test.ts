@@ -100,6 +100,32 @@ describe('where the addon is found', () => {
     expect(use().stdout).toContain('No native build was found for platform=linux');
   });
 
+  // A preloaded module makes this system look like one with musl, as far as it is asked.
+  test.runIf(process.platform === 'linux').each([
+    ['Alpine', { LIBC: 'musl' }, 'No native build was found'],
+    ['another distribution', {}, 'built for glibc, not tried on musl'],
+  ])('musl, on %s: the prebuild is not loaded, and the error says why and what to do', (_, env, problem) => {
+    putBinaries(PREBUILD);
+    put(
+      'musl.cjs',
+      `
+      const fs = require('node:fs');
+      const { readdirSync } = fs;
+      fs.readdirSync = (path, ...rest) =>
+        path === '/lib' ? ['ld-musl-x86_64.so.1'] : readdirSync(path, ...rest);
+      process.report.getReport = () => ({ header: {} });
+      `,
+    );
+    const { stdout } = use({ ...env, NODE_OPTIONS: `--require ${join(installation, 'musl.cjs')}` });
+    for (const part of [
+      problem,
+      `${platform}, musl, node ${process.version}`,
+      'The prebuilds are for glibc, and this system uses musl.',
+      `run: node ${installation}/bin/lp-reg.js build`,
+    ])
+      expect(stdout).toContain(part);
+  });
+
   test('an addon behind a symbolic link finds the library beside itself', () => {
     mkdirSync(join(installation, LOCAL), { recursive: true });
     symlinkSync(addonPath, join(installation, LOCAL, 'lp_reg.node'));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 export const root = join(import.meta.dirname, '../../..');
-const platform = `${process.platform}-${process.arch}`;
+const thisPlatform = `${process.platform}-${process.arch}`;
 const ADDON = 'lp-reg.glibc.node';
 
 /** Packages that ours depends on; installed from their copies in this checkout. */
@@ -16,6 +16,8 @@ export interface TarballOptions {
   readonly prebuild?: boolean;
   /** @default the checkout's */
   readonly version?: string;
+  /** Of the binaries; one other than this machine's is a release's. @default this machine's */
+  readonly platform?: string;
 }
 
 function npm(args: readonly string[]): string {
@@ -32,8 +34,8 @@ export function packedFiles(): string[] {
 }
 
 /** The binaries by their names in a prebuild: a release's where LPREG_TEST_PREBUILDS is set, else the checkout's. */
-function binaries(): Readonly<Record<string, string>> {
-  const isRelease = process.env.LPREG_TEST_PREBUILDS !== undefined;
+function binaries(platform: string): Readonly<Record<string, string>> {
+  const isRelease = process.env.LPREG_TEST_PREBUILDS !== undefined || platform !== thisPlatform;
   const folder = isRelease ? join(root, 'prebuilds', platform) : join(root, 'build/Release');
   return {
     [ADDON]: join(folder, isRelease ? ADDON : 'lp_reg.node'),
@@ -41,13 +43,13 @@ function binaries(): Readonly<Record<string, string>> {
   };
 }
 
-function stage(folder: string, { prebuild = true, version }: TarballOptions): void {
+function stage(folder: string, { prebuild = true, version, platform = thisPlatform }: TarballOptions): void {
   for (const path of packedFiles()) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     cpSync(join(root, path), join(folder, path));
   }
   if (prebuild) {
-    for (const [name, file] of Object.entries(binaries()))
+    for (const [name, file] of Object.entries(binaries(platform)))
       cpSync(file, join(folder, 'prebuilds', platform, name));
   }
   if (version === undefined) return;

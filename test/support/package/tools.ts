@@ -14,7 +14,8 @@ export function packageFile(name: string, version: string, file: string): string
   mkdirSync(cache, { recursive: true });
   // Installed beside its place and moved there whole, so that a broken download leaves nothing.
   const fresh = mkdtempSync(join(cache, '.fresh-'));
-  const install = ['install', '--prefix', fresh, '--no-audit', '--no-fund', `${name}@${version}`];
+  // Also a Node of another machine, for an emulator.
+  const install = ['install', '--force', '--prefix', fresh, '--no-audit', '--no-fund', `${name}@${version}`];
   if (spawnSync('npm', install, { stdio: 'ignore', timeout: 300_000 }).status !== 0) {
     console.warn(`SKIPPED: ${name}@${version} is not in ${cache} and cannot be had from the registry`);
     return undefined;
@@ -23,9 +24,12 @@ export function packageFile(name: string, version: string, file: string): string
   return path;
 }
 
-/** The executable of a Node version. */
-export function nodeProgram(version: string): string | undefined {
-  return packageFile(`node-${process.platform}-${process.arch}`, version, 'bin/node');
+/** The executable of a Node version, for this platform if no other is named. */
+export function nodeProgram(
+  version: string,
+  platform = `${process.platform}-${process.arch}`,
+): string | undefined {
+  return packageFile(`node-${platform}`, version, 'bin/node');
 }
 
 /** `npm-cli.js` of an npm version. */
