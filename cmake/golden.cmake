@@ -25,7 +25,7 @@ endfunction()
 
 add_golden_programs("" "lpreg_objects;lpreg_without_device" 0)
 add_test(NAME golden.cpu COMMAND lpreg_golden "${PROJECT_SOURCE_DIR}/test/vectors")
-set_tests_properties(golden.cpu PROPERTIES TIMEOUT 300)
+set_tests_properties(golden.cpu PROPERTIES TIMEOUT ${test_timeout})
 
 # The bits of their results, as recorded.
 set(checksums "${PROJECT_SOURCE_DIR}/test/vectors" "${PROJECT_SOURCE_DIR}/native/tests/golden/checksums.txt")
@@ -33,12 +33,12 @@ add_executable(lpreg_checksums "${PROJECT_SOURCE_DIR}/native/tests/golden/checks
 target_link_libraries(lpreg_checksums PRIVATE lpreg_objects lpreg_without_device)
 target_compile_options(lpreg_checksums PRIVATE -UNDEBUG -ffp-contract=off)
 add_test(NAME checksums COMMAND lpreg_checksums ${checksums})
-set_tests_properties(checksums PROPERTIES TIMEOUT 300)
+set_tests_properties(checksums PROPERTIES TIMEOUT ${test_timeout})
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT CMAKE_CROSSCOMPILING AND NOT LPREG_SANITIZE)
   add_library(perturbed_libm MODULE "${PROJECT_SOURCE_DIR}/native/tests/golden/perturbed_libm.cpp")
   # Its own calls must not become calls of itself.
   target_compile_options(perturbed_libm PRIVATE -fno-builtin)
   add_test(NAME checksums.perturbed-libm COMMAND lpreg_checksums --perturbed ${checksums})
   set_tests_properties(checksums.perturbed-libm PROPERTIES
-    TIMEOUT 300 ENVIRONMENT "LD_PRELOAD=$<TARGET_FILE:perturbed_libm>")
+    TIMEOUT ${test_timeout} ENVIRONMENT "LD_PRELOAD=$<TARGET_FILE:perturbed_libm>")
 endif()

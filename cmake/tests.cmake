@@ -2,6 +2,10 @@
 # sees liblpreg.so alone, as a foreign program would.
 enable_testing()
 enable_language(C)
+set(test_timeout 300)
+if(CMAKE_CROSSCOMPILING)
+  set(test_timeout 3000)  # under an emulator
+endif()
 file(GLOB test_sources CONFIGURE_DEPENDS
   "${PROJECT_SOURCE_DIR}/native/tests/*_test.c" "${PROJECT_SOURCE_DIR}/native/tests/*_test.cpp")
 
@@ -18,7 +22,7 @@ foreach(test_source IN LISTS test_sources)
   # Release builds define NDEBUG, which would empty every assert of a test.
   target_compile_options(${name} PRIVATE -UNDEBUG -ffp-contract=off)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77)
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${test_timeout} SKIP_RETURN_CODE 77)
 endforeach()
 
 # Random batches through the function table; under one program a failing allocator.
