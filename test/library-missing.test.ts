@@ -46,7 +46,7 @@ function putBinaries(folder: string, files = [addonPath, libraryPath]): void {
 }
 
 /** Loads the installation and uses it; prints what it loaded, or the error. */
-function use(env: Readonly<Record<string, string>> = {}) {
+function use(env: Readonly<Record<string, string>> = {}, node = process.execPath) {
   const script = `
     const { LpRegError, inspect } = require('./dist/index.js');
     try {
@@ -56,7 +56,7 @@ function use(env: Readonly<Record<string, string>> = {}) {
       console.log(error instanceof LpRegError, error.code, error.message, error.cause instanceof Error);
     }
   `;
-  return spawnSync(process.execPath, ['-e', script], {
+  return spawnSync(node, ['-e', script], {
     cwd: installation,
     encoding: 'utf8',
     env: { ...process.env, ...env },
@@ -98,6 +98,20 @@ describe('where the addon is found', () => {
     );
     renameSync(glibc as string, musl as string);
     expect(use().stdout).toContain('No native build was found for platform=linux');
+  });
+
+  test('LP_REG_PREBUILD and the folder of node name other binaries: they are refused', () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), 'elsewhere-'));
+    try {
+      putBinaries(PREBUILD);
+      renameSync(join(installation, 'prebuilds'), join(elsewhere, 'prebuilds'));
+      const outside = `${elsewhere}/${PREBUILD}/${addonName(PREBUILD)} lies outside of the package`;
+      expect(use({ LP_REG_PREBUILD: elsewhere }).stdout).toContain(outside);
+      copyFileSync(process.execPath, join(elsewhere, 'node'));
+      expect(use({}, join(elsewhere, 'node')).stdout).toContain(outside);
+    } finally {
+      rmSync(elsewhere, { recursive: true });
+    }
   });
 
   // A preloaded module makes this system look like one with musl, as far as it is asked.
