@@ -87,7 +87,7 @@ export class Project {
       cwd: this.folder,
       encoding: 'utf8',
       env: { ...Object.fromEntries(caches), ...own, ...env },
-      timeout: 900_000,
+      timeout: 1_800_000,
     });
   }
 
