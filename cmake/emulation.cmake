@@ -108,6 +108,9 @@ foreach(device_test IN LISTS device_tests)
   add_dependencies(emulation_tests device_${stem})
 endforeach()
 
+target_sources(device_runtime_faults_test PRIVATE ${golden_sources}
+  "${PROJECT_SOURCE_DIR}/native/tests/golden/device_tensor_memory.cpp")
+
 add_executable(emulated_library_test "${PROJECT_SOURCE_DIR}/native/tests/emulation/library_test.cpp")
 target_include_directories(emulated_library_test PRIVATE "${PROJECT_SOURCE_DIR}/native")
 target_link_libraries(emulated_library_test PRIVATE lpreg_options ${CMAKE_DL_LIBS})

@@ -48,7 +48,7 @@ std::string advice_of(const Availability& a) {
     case Absence::kNone:
       return "";
     case Absence::kNotBuilt:
-      return "build it with nvcc on PATH and LPREG_CUDA=ON";
+      return "build it with nvcc on PATH; LPREG_CUDA=ON makes a build without it fail";
     case Absence::kNoDriver:
       return "install driver " + needed_driver(a.runtime_version) +
              " or newer; start a container with its devices (--gpus all)";

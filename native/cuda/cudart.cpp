@@ -10,6 +10,9 @@
 namespace lpreg::cuda {
 namespace {
 
+// Of cudaError_t, in the headers of newer toolkits only.
+constexpr int kErrorContained = 226, kErrorTensorMemoryLeak = 721;
+
 int attribute(cudaDeviceAttr name, int device, int* value) {
   return static_cast<int>(cudaDeviceGetAttribute(value, name, device));
 }
@@ -138,16 +141,23 @@ int synchronize(void* stream) {
   return static_cast<int>(cudaStreamSynchronize(static_cast<cudaStream_t>(stream)));
 }
 
-const char* error_text(int code) {
-  return is_sticky(code)
-             ? "the device failed and is lost to this process; only a new process can use it again"
-             : cudaGetErrorString(static_cast<cudaError_t>(code));
-}
+const char* error_text(int code) { return cudaGetErrorString(static_cast<cudaError_t>(code)); }
 
 bool is_out_of_memory(int code) { return code == cudaErrorMemoryAllocation; }
 
 bool is_without_kernels(int code) {
-  return code == cudaErrorNoKernelImageForDevice || code == cudaErrorInvalidKernelImage;
+  switch (code) {
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorInvalidKernelImage:
+    // PTX that would have to be compiled by the driver, and cannot be.
+    case cudaErrorInvalidPtx:
+    case cudaErrorUnsupportedPtxVersion:
+    case cudaErrorJitCompilerNotFound:
+    case cudaErrorJitCompilationDisabled:
+      return true;
+    default:
+      return false;
+  }
 }
 
 bool is_sticky(int code) {
@@ -162,6 +172,9 @@ bool is_sticky(int code) {
     case cudaErrorLaunchFailure:
     case cudaErrorAssert:
     case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
+    case kErrorContained:
+    case kErrorTensorMemoryLeak:
       return true;
     default:
       return false;

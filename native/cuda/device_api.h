@@ -15,6 +15,7 @@ struct DeviceFacts {
   int multiprocessors;
   int64_t shared_per_block;  // bytes a block may ask for (opt-in limit)
   int64_t l2_bytes;
+  bool has_clusters;   // blocks of a cluster may share a row; known once the kernels have been probed
   int forced_threads;  // threads per block and blocks per row in place of the plan's choice; 0: the plan's,
   int forced_cluster;  // cluster -1: rows are not staged. For tests; a real device leaves them 0
 };

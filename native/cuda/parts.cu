@@ -5,7 +5,7 @@
 #include "../core/row_merge.h"
 #include "distance.cuh"
 #include "reduce.cuh"
-#include "row_packs.cuh"
+#include "row_sweep.cuh"
 #include "rows.h"
 
 namespace lpreg::cuda {
@@ -13,24 +13,7 @@ namespace lpreg::cuda {
 namespace {
 
 constexpr unsigned kPartThreads = 256;
-
-// d = z' - max' of a shard's logits, given the maximum to measure from.
-class ShardDistance {
- public:
-  __device__ ShardDistance(const RowPass& pass, float max)
-      : softcap_(pass.row.softcap),
-        base_(finite_maximum(max)),
-        capped_base_(softcap_ == 0 ? 0.0 : core::softcapped(base_, softcap_)) {}
-
-  __device__ __forceinline__ float at(float z) const {
-    return softcap_ == 0 ? z - base_ : capped_distance(z, capped_base_, softcap_);
-  }
-
- private:
-  double softcap_;
-  float base_;
-  double capped_base_;
-};
+constexpr unsigned kPartBlocks = 3;  // per multiprocessor: 80 registers; four of them would make it spill
 
 __device__ __forceinline__ float exp_of(float d, const ExpScale& scale) {
   return fast_exp2(d * scale.per_unit);
@@ -39,21 +22,35 @@ __device__ __forceinline__ float exp_of(float d, const ExpScale& scale) {
 // Lets NaN through; a token without probability must not make 0 * -inf.
 __device__ __forceinline__ float finite_distance(float d) { return d < -FLT_MAX ? -FLT_MAX : d; }
 
+// Calls f(z) for all elements of a row, kHeld per thread at once.
+template <class T, class F>
+__device__ __forceinline__ void for_each_held(const T* row, int64_t count, const F& f) {
+  struct Body {
+    const F& f;
+    __device__ __forceinline__ void step(const Chunk<T>& chunk) {
+      float z[kHeld];
+      chunk.values(z);
+      f(z);
+    }
+  } body{f};
+  sweep_from_start<kUnroll<T>>(Slice<T>{row, 0, static_cast<int>(count)}, body);
+}
+
 template <class T>
 __device__ float maximum_of(const T* row, int64_t vocab) {
   Maximum<float> max = Maximum<float>::none();
-  for_each_16(row, vocab, [&](const float(&z)[16]) {
+  for_each_held(row, vocab, [&](const float(&z)[kHeld]) {
     LPREG_UNROLL
     for (const float value : z) max.join({value});
   });
   return block_reduce(max).v + 0.0f;  // never -0, whichever zero came first
 }
 
-// What a thread adds up: the float32 sums of 16 elements at a time, in float64.
+// What a thread adds up: the float32 sums of kHeld elements at a time, in float64.
 template <class T, int N, class Add>
 __device__ __forceinline__ Sums<N> sums_of(const T* row, int64_t vocab, const Add& add) {
   Sums<N> total = Sums<N>::none();
-  for_each_16(row, vocab, [&](const float(&z)[16]) {
+  for_each_held(row, vocab, [&](const float(&z)[kHeld]) {
     float recent[N] = {};
     LPREG_UNROLL
     for (const float value : z) add(value, recent);
@@ -68,7 +65,7 @@ template <class T>
 __device__ lpreg_row_part part_of(const RowPass& pass, const T* row) {
   const int64_t vocab = pass.batch.vocab;
   const float max = maximum_of(row, vocab);
-  const ShardDistance distance(pass, max);
+  const Distance distance(max, pass);
   const bool wants_raw = core::filter_needs_raw_sum(pass.row);
   const Sums<4> sums = sums_of<T, 4>(row, vocab, [&](float z, float(&recent)[4]) {
     const float d = distance.at(z);
@@ -90,7 +87,7 @@ __device__ lpreg_row_part part_of(const RowPass& pass, const T* row) {
 
 template <class T>
 __device__ lpreg_row_kept kept_of(const RowPass& pass, const T* row, float max, core::KeptRule rule) {
-  const ShardDistance distance(pass, max);
+  const Distance distance(max, pass);
   const Sums<4> sums = sums_of<T, 4>(row, pass.batch.vocab, [&](float z, float(&recent)[4]) {
     const float d = distance.at(z);
     const float e = z == max ? 0.0f : exp_of(d, pass.scale);
@@ -120,7 +117,8 @@ __device__ float action_logit_of(const RowPass& pass, const T* data, int64_t row
 }  // namespace
 
 template <class T>
-__global__ void __launch_bounds__(kPartThreads) row_parts_kernel(const __grid_constant__ PartsArguments a) {
+__global__ void __launch_bounds__(kPartThreads, kPartBlocks)
+    row_parts_kernel(const __grid_constant__ PartsArguments a) {
   const int64_t row = blockIdx.x;
   lpreg_row_part part = core::empty_part();
   if (core::is_valid_row(a.pass.batch, row)) {
@@ -156,26 +154,16 @@ LaunchShape part_shape(const DeviceFacts& facts, const lpreg_batch& batch) {
 
 int launch_row_parts(const DeviceFacts& facts, const PartsArguments& arguments, void* stream) {
   const LaunchShape shape = part_shape(facts, arguments.pass.batch);
-  switch (arguments.pass.batch.logits.dtype) {
-    case LPREG_FLOAT16:
-      return launch(row_parts_kernel<Float16>, shape, stream, arguments);
-    case LPREG_BFLOAT16:
-      return launch(row_parts_kernel<BFloat16>, shape, stream, arguments);
-    default:
-      return launch(row_parts_kernel<float>, shape, stream, arguments);
-  }
+  return launch(of_dtype(arguments.pass.batch.logits.dtype, row_parts_kernel<float>,
+                         row_parts_kernel<Float16>, row_parts_kernel<BFloat16>),
+                shape, stream, arguments);
 }
 
 int launch_row_kept(const DeviceFacts& facts, const KeptArguments& arguments, void* stream) {
   const LaunchShape shape = part_shape(facts, arguments.pass.batch);
-  switch (arguments.pass.batch.logits.dtype) {
-    case LPREG_FLOAT16:
-      return launch(row_kept_kernel<Float16>, shape, stream, arguments);
-    case LPREG_BFLOAT16:
-      return launch(row_kept_kernel<BFloat16>, shape, stream, arguments);
-    default:
-      return launch(row_kept_kernel<float>, shape, stream, arguments);
-  }
+  return launch(of_dtype(arguments.pass.batch.logits.dtype, row_kept_kernel<float>, row_kept_kernel<Float16>,
+                         row_kept_kernel<BFloat16>),
+                shape, stream, arguments);
 }
 
 }  // namespace lpreg::cuda

@@ -5,7 +5,6 @@ namespace {
 
 constexpr int64_t kFewestThreads = 128;
 constexpr int64_t kBytesPerThread = 64;  // at least two 16-byte loads in flight and two rounds of them
-constexpr int kMultiprocessorWithClusters = 90;
 // Static shared memory of a row kernel, and what the runtime keeps.
 constexpr int64_t kReservedShared = 6 * 1024;
 
@@ -31,7 +30,7 @@ int64_t row_shared_bytes(const DeviceFacts& facts, int64_t part) {
 // The smallest cluster whose blocks leave room for a second one on their multiprocessor, so that one row is
 // read while another is computed; failing that, one that fits at all; 0: none does.
 int cluster_size(const DeviceFacts& facts, int64_t vocab, int64_t element_size) {
-  const int largest = facts.compute_capability >= kMultiprocessorWithClusters ? kMaxCluster : 1;
+  const int largest = facts.has_clusters ? kMaxCluster : 1;
   for (int blocks_at_once = 2; blocks_at_once > 0; --blocks_at_once) {
     const int64_t room = facts.shared_per_block / blocks_at_once - kReservedShared;
     for (int cluster = 1; cluster <= largest; cluster *= 2) {
@@ -39,6 +38,10 @@ int cluster_size(const DeviceFacts& facts, int64_t vocab, int64_t element_size) 
     }
   }
   return 0;
+}
+
+size_t shared_limit(const DeviceFacts& facts) {
+  return static_cast<size_t>(facts.shared_per_block - kReservedShared);
 }
 
 // `cluster`, or 0 where its blocks cannot hold the row.
@@ -57,6 +60,7 @@ LaunchShape several_sweeps_shape(const DeviceFacts& facts, int64_t rows, int64_t
   if (cluster == 0) {
     LaunchShape streamed = one_sweep_shape(facts, rows, vocab, element_size);
     streamed.shared_bytes = static_cast<size_t>(aside_bytes(streamed.threads));
+    streamed.shared_limit = shared_limit(facts);
     return streamed;
   }
   const int64_t bytes = part_bytes(vocab, element_size, cluster);
@@ -65,6 +69,7 @@ LaunchShape several_sweeps_shape(const DeviceFacts& facts, int64_t rows, int64_t
   shape.threads = row_threads(facts, bytes);
   shape.cluster = cluster;
   shape.shared_bytes = static_cast<size_t>(row_shared_bytes(facts, bytes));
+  shape.shared_limit = shared_limit(facts);
   shape.holds_row = true;
   return shape;
 }

@@ -93,6 +93,16 @@ __device__ __forceinline__ T shuffle_xor(T value, int lanes) {
   return __shfl_xor_sync(0xffffffffu, value, lanes);
 }
 
+// The value of the lane whose number is one higher; all 32 lanes take part, the last one gets its own.
+__device__ __forceinline__ uint32_t shuffle_next(uint32_t value) {
+  return __shfl_down_sync(0xffffffffu, value, 1);
+}
+
+// The low word of high:low >> bits, for bits below 32.
+__device__ __forceinline__ uint32_t funnel_shift(uint32_t low, uint32_t high, uint32_t bits) {
+  return __funnelshift_r(low, high, bits);
+}
+
 // As core/half.h does it, by the machine's own conversions.
 __device__ __forceinline__ float widen_float16(uint16_t bits) { return __half2float(__ushort_as_half(bits)); }
 __device__ __forceinline__ uint16_t narrow_float16(float value) {
@@ -130,10 +140,9 @@ __device__ __forceinline__ T* cluster_peer(T* shared, uint32_t) {
 // Starts kernel(arguments...) on the stream; 0 or a cudaError_t.
 template <class... Parameters, class... Arguments>
 int launch(void (*kernel)(Parameters...), const LaunchShape& shape, void* stream, Arguments&&... arguments) {
-  constexpr size_t kAlwaysAllowed = 48 * 1024;
-  if (shape.shared_bytes > kAlwaysAllowed) {
+  if (shape.shared_limit > 0) {
     const cudaError_t allowed = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                     static_cast<int>(shape.shared_bytes));
+                                                     static_cast<int>(shape.shared_limit));
     if (allowed != cudaSuccess) return static_cast<int>(allowed);
   }
   cudaLaunchConfig_t config = {};

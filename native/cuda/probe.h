@@ -12,6 +12,10 @@ std::string kernel_architectures();
 bool has_kernels_for(int compute_capability);
 
 // 0, or the error that the first launch on the current device would meet. Starts CUDA on that device.
-int probe_kernel_image();
+// `architecture`: of the PTX that its kernels were made from, 75 for 7.5, which may be older than the device.
+int probe_kernel_image(int* architecture);
+
+// The first architecture whose kernels know clusters.
+constexpr int kArchitectureWithClusters = 90;
 
 }  // namespace lpreg::cuda

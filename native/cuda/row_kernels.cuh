@@ -1,6 +1,6 @@
-// The kernels over whole rows: statistics (one read), gradient (one read, one write), and both at once with
-// the objective in between (one read, one write). A row belongs to a team of threads; where shared memory
-// holds it, the sweeps after the first read it from there.
+// The kernels over whole rows: gradient (one read, one write), and statistics, objective and gradient at once
+// (one read, one write) or the statistics alone (one read). A row belongs to a team of threads; where shared
+// memory holds it, the sweeps after the first read it from there.
 #pragma once
 
 #include "gradient.cuh"
@@ -41,16 +41,17 @@ __device__ __forceinline__ void report(const RowPass& pass, Check check, int64_t
   atomic_min(&pass.status->first, finding(check, index));
 }
 
-// State of a row in shared memory; returns the action's logit, -inf without an action. Out of line, as is the
-// gradient's sweep, so that neither costs the other any registers.
+// State and action of a row in shared memory.
 template <class T>
-__device__ __forceinline__ float read_row(const RowPass& pass, bool holds_row, int64_t row,
-                                          lpreg_row_state* state) {
+__device__ __forceinline__ void read_row(const RowPass& pass, bool holds_row, int64_t row, RowAction* action,
+                                         lpreg_row_state* state) {
   const T* data = row_of<T>(pass, row);
-  const int64_t action = action_or_none(pass, row);
-  const float action_logit = action < 0 ? kMinusInfinity : widen(load_element(data + action));
+  if (threadIdx.x == 0) {
+    const int64_t column = action_or_none(pass, row);
+    *action = {column < 0 ? kMinusInfinity : widen(load_element(data + column)), column >= 0};
+  }
   const Slice<T> slice = slice_of(data, static_cast<int>(pass.batch.vocab));
-  row_state(pass, row_memory<T>(holds_row), slice, action >= 0, action_logit, state);
+  row_state(pass, row_memory<T>(holds_row), slice, action, state);
   if (threadIdx.x == 0) {
     if (pass.of_current_policy && state->log_prob == -core::kInfinity) *state = core::non_finite_state();
     const bool stored = pass.row.proxy == LPREG_PROXY_STORED && pass.batch.proxy_log_probs != nullptr;
@@ -58,26 +59,16 @@ __device__ __forceinline__ float read_row(const RowPass& pass, bool holds_row, i
       state->proxy_log_prob = pass.batch.proxy_log_probs[row];
   }
   __syncthreads();  // between thread 0's state and everyone's reads
-  return action_logit;
 }
 
 // ------------------------------------------------------------------------------------------------ kernels
 
-template <class T>
-__device__ __forceinline__ void states_body(const StatesArguments& arguments) {
-  SHARED_ARRAY(lpreg_row_state, state, 1);
-  const RowPass& pass = arguments.pass;
-  const int64_t row = (pass.first_block + blockIdx.x) / cluster_size();
-  const bool writes = threadIdx.x == 0 && cluster_rank() == 0;
-  if (!core::is_valid_row(pass.batch, row)) {
-    if (writes) arguments.states[row] = core::masked_state();
-    return;
-  }
-  read_row<T>(pass, arguments.holds_row, row, state);
-  if (!writes) return;
-  arguments.states[row] = state[0];
-  if (arguments.report_non_finite && core::has_non_finite_logits(state[0])) {
-    report(pass, arguments.check, row);
+// By one thread for the whole row.
+__device__ __forceinline__ void write_state(const StatesArguments& arguments, int64_t row,
+                                            const lpreg_row_state& state) {
+  arguments.states[row] = state;
+  if (arguments.report_non_finite && core::has_non_finite_logits(state)) {
+    report(arguments.pass, arguments.check, row);
   }
 }
 
@@ -86,15 +77,14 @@ __device__ __forceinline__ void states_body(const StatesArguments& arguments) {
 __device__ __noinline__ inline bool decide_row(const FusedArguments& arguments, bool writes, int64_t row,
                                                const lpreg_row_state& state, float action_logit,
                                                GradientRow* gradient) {
-  const RowPass& pass = arguments.pass;
+  const RowPass& pass = arguments.statistics.pass;
   const core::Selection& selection = *arguments.selection;
   const bool waits = arguments.deferred != nullptr &&
                      core::may_be_selected(arguments.options, pass.batch, selection, row, state);
   if (writes) {
-    arguments.states[row] = state;
+    write_state(arguments.statistics, row, state);
     if (arguments.deferred != nullptr) arguments.deferred[row] = waits;
     if (row == pass.first_row) pass.status->written = 1;
-    if (arguments.report_non_finite && core::has_non_finite_logits(state)) report(pass, Check::kLogits, row);
   }
   if (waits) return true;
   const core::RowResult result = core::evaluate_row(arguments.options, pass.batch, selection, row, state);
@@ -113,25 +103,34 @@ template <class T>
 __device__ __forceinline__ void fused_body(const FusedArguments& arguments) {
   SHARED_ARRAY(lpreg_row_state, state, 1);
   SHARED_ARRAY(GradientRow, gradient, 1);
+  SHARED_ARRAY(RowAction, action, 1);
   SHARED_ARRAY(uint32_t, deferred, 1);
-  const RowPass& pass = arguments.pass;
+  const RowPass& pass = arguments.statistics.pass;
+  const bool holds_row = arguments.statistics.holds_row;
   const int64_t row = (pass.first_block + blockIdx.x) / cluster_size();
-  float action_logit = kMinusInfinity;
   if (core::is_valid_row(pass.batch, row)) {
-    action_logit = read_row<T>(pass, arguments.holds_row, row, state);
+    read_row<T>(pass, holds_row, row, action, state);
   } else {
-    if (threadIdx.x == 0) state[0] = core::masked_state();
+    if (threadIdx.x == 0) {
+      action[0] = {kMinusInfinity, false};
+      state[0] = core::masked_state();
+    }
     __syncthreads();  // between thread 0's state and everyone's reads
   }
+  const bool writes = cluster_rank() == 0;
+  if (arguments.statistics_only) {
+    if (threadIdx.x == 0 && writes) write_state(arguments.statistics, row, state[0]);
+    return;
+  }
   if (threadIdx.x == 0) {
-    deferred[0] = decide_row(arguments, cluster_rank() == 0, row, state[0], action_logit, gradient);
+    deferred[0] = decide_row(arguments, writes, row, state[0], action[0].logit, gradient);
   }
   // Between thread 0's decision and everyone's reads. In place, also between every block's read of the row
   // (the action's logit too) and the first write to it.
   team_sync();
   if (deferred[0] != 0) return;
   Slice<T> slice = slice_of(row_of<T>(pass, row), static_cast<int>(pass.batch.vocab));
-  if (arguments.holds_row) slice.data = row_memory<T>(true).row;
+  if (holds_row) slice.data = row_memory<T>(true).row;
   write_gradient(slice, pass, gradient[0], nullptr,
                  gradient_slice(pass, arguments.gradient, row, slice.first));
 }
@@ -193,11 +192,6 @@ constexpr int kRowBlocks = 1;
 constexpr int kRowBlocks = 2;
 #endif
 
-template <class T>
-__global__ void __launch_bounds__(kRowThreads, kRowBlocks)
-    states_kernel(const __grid_constant__ StatesArguments arguments) {
-  states_body<T>(arguments);
-}
 template <class T>
 __global__ void __launch_bounds__(kRowThreads, kRowBlocks)
     fused_kernel(const __grid_constant__ FusedArguments arguments) {

@@ -83,11 +83,18 @@ __device__ __noinline__ void sum_again(const T* data, int count, const RowPass& 
   if (!knows_part) row->part.raw_rest = others.v[1];
 }
 
+// The sampled token of a row, in shared memory: thread 0 writes it before the sweeps and alone reads it after
+// them, so that no register holds it in between.
+struct RowAction {
+  float logit;  // -inf without an action
+  bool present;
+};
+
 // State of one row under the pass's filter, with the proxy taken from this same row. `state` is in shared
 // memory; all threads may read it afterwards, and the slice from its copy if there is one.
 template <class T>
 __device__ __forceinline__ void row_state(const RowPass& pass, const RowMemory<T>& memory,
-                                          const Slice<T>& slice, bool has_action, float action_logit,
+                                          const Slice<T>& slice, const RowAction* action,
                                           lpreg_row_state* state) {
   SHARED_ARRAY(RowSums, row, 1);
   const bool capped = pass.row.softcap != 0;
@@ -106,8 +113,8 @@ __device__ __forceinline__ void row_state(const RowPass& pass, const RowMemory<T
       join_sums(first.sums(extremes.max, cut), pass, extremes, knows_part, row);
     }
     if (!knows_part && threadIdx.x == 0) {
-      row->part.action_logit = action_logit;
-      finish_part(pass, has_action, row, state);
+      row->part.action_logit = action->logit;
+      finish_part(pass, action->present, row, state);
     }
     __syncthreads();  // between thread 0's state and rule and everyone's reads
     const bool fixed = pass.row.filter_kind == LPREG_FILTER_FIXED;
@@ -117,7 +124,7 @@ __device__ __forceinline__ void row_state(const RowPass& pass, const RowMemory<T
   }
   const bool filtered = pass.row.filter_kind != LPREG_FILTER_NONE;
   if (!filtered || core::has_non_finite_logits(*state)) return;
-  if (threadIdx.x == 0) finish_kept(pass, has_action, row, state);
+  if (threadIdx.x == 0) finish_kept(pass, action->present, row, state);
   __syncthreads();  // between thread 0's state and everyone's reads
 }
 

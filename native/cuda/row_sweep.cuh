@@ -1,5 +1,5 @@
-// One pass of a block over a stretch of a row, wherever it lies: 16-byte accesses where the memory allows it,
-// single elements elsewhere. Any alignment, any length.
+// One pass of a block over a stretch of a row, wherever it lies: 16-byte accesses on 16-byte boundaries,
+// single elements at the two ends. Any alignment, any length.
 #pragma once
 
 #include "vec.cuh"
@@ -40,10 +40,15 @@ struct Chunk {
   }
 };
 
-// The pack at element `begin` of the slice; `aligned` says that whole packs lie on 16-byte boundaries.
+// Whether the pack at element `begin` lies inside the slice.
 template <class T>
-__device__ __forceinline__ Pack16 load_pack(const Slice<T>& slice, int begin, bool aligned) {
-  if (aligned && begin >= 0 && begin + kPack<T> <= slice.count) return load16(slice.data + begin);
+__device__ __forceinline__ bool holds_pack(const Slice<T>& slice, int begin) {
+  return begin >= 0 && begin + kPack<T> <= slice.count;
+}
+
+// The pack at element `begin`, by single elements.
+template <class T>
+__device__ __forceinline__ Pack16 load_each(const Slice<T>& slice, int begin) {
   T elements[kPack<T>];
   LPREG_UNROLL
   for (int i = 0; i < kPack<T>; ++i) {
@@ -55,6 +60,55 @@ __device__ __forceinline__ Pack16 load_pack(const Slice<T>& slice, int begin, bo
   return pack;
 }
 
+// The 16 bytes that begin `bytes`, fewer than 16, after the start of `low`, which `high` follows in memory.
+template <class T>
+__device__ __forceinline__ Pack16 straddling(const Pack16& low, const Pack16& high, uint32_t bytes) {
+  uint32_t w[8];
+  memcpy(w, &low, 16);
+  memcpy(w + 4, &high, 16);
+  LPREG_UNROLL
+  for (int i = 0; i < 6; ++i) w[i] = (bytes & 8) != 0 ? w[i + 2] : w[i];
+  LPREG_UNROLL
+  for (int i = 0; i < 5; ++i) w[i] = (bytes & 4) != 0 ? w[i + 1] : w[i];
+  const uint32_t bits = sizeof(T) < 4 ? 8 * (bytes & 3) : 0;
+  Pack16 pack;
+  LPREG_UNROLL
+  for (int i = 0; i < 4; ++i) pack.words[i] = sizeof(T) < 4 ? funnel_shift(w[i], w[i + 1], bits) : w[i];
+  return pack;
+}
+
+// The packs of a chunk that begin `skew` elements after a 16-byte boundary. Memory is read on the boundaries
+// alone, each 16 bytes once per warp: a lane has the first part of its pack, and the next lane the rest. Only
+// what lies at the slice's ends is read by elements, since the bytes beyond them are others'.
+template <class T, int U>
+__device__ __forceinline__ void load_chunk(const Slice<T>& slice, int skew, Chunk<T, U>* chunk) {
+  constexpr int W = kPack<T>;
+  LPREG_UNROLL
+  for (int u = 0; u < U; ++u) {
+    const int begin = chunk->first + u * chunk->stride - skew;
+    if (holds_pack(slice, begin)) {
+      chunk->packs[u] = load16(slice.data + begin);
+    } else {
+      chunk->packs[u] = skew == 0 ? load_each(slice, begin) : Pack16{};
+    }
+  }
+  if (skew == 0) return;
+  LPREG_UNROLL
+  for (int u = 0; u < U; ++u) {
+    const int begin = chunk->first + u * chunk->stride - skew;
+    Pack16& pack = chunk->packs[u];
+    Pack16 next;
+    LPREG_UNROLL
+    for (int i = 0; i < 4; ++i) next.words[i] = shuffle_next(pack.words[i]);
+    if (!holds_pack(slice, begin) || !holds_pack(slice, begin + W)) {
+      pack = load_each(slice, begin + skew);
+      continue;
+    }
+    if (threadIdx.x % 32 == 31) next = load16(slice.data + begin + W);
+    pack = straddling<T>(pack, next, static_cast<uint32_t>(skew) * sizeof(T));
+  }
+}
+
 // Calls body.step(chunk) equally often in every thread, so that the body may use barriers. The packs begin
 // `head` elements after the slice's start, less than a pack, and what lies before forms a pack of its own.
 // Which thread gets which element depends on `head` and on nothing else.
@@ -63,14 +117,13 @@ __device__ __forceinline__ void sweep(const Slice<T>& slice, int head, Body& bod
   constexpr int W = kPack<T>;
   const int shift = head == 0 ? 0 : head - W;
   const int stride = static_cast<int>(blockDim.x) * W;
-  const bool aligned = reinterpret_cast<uintptr_t>(slice.data + shift) % 16 == 0;
+  const int skew = static_cast<int>(reinterpret_cast<uintptr_t>(slice.data + shift) % 16 / sizeof(T));
   int first = shift + static_cast<int>(threadIdx.x) * W;
   for (int begin = shift; begin < slice.count; begin += U * stride) {
     Chunk<T, U> chunk;
     chunk.first = first;
     chunk.stride = stride;
-    LPREG_UNROLL
-    for (int u = 0; u < U; ++u) chunk.packs[u] = load_pack(slice, first + u * stride, aligned);
+    load_chunk(slice, skew, &chunk);
     body.step(chunk);
     first += U * stride;
   }

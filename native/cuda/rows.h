@@ -16,18 +16,16 @@ struct StatesArguments {
 };
 
 struct FusedArguments {
-  RowPass pass;
+  StatesArguments statistics;
+  bool statistics_only;  // set by the launcher; the rest is not read then
   lpreg_loss_options options;
   const core::Selection* selection;
-  lpreg_row_state* states;
   core::CoefficientArrays coefficients;
   core::RowResult* results;
   lpreg_token_outputs outputs;
   lpreg_scalar grad_output;
   lpreg_matrix gradient;
   uint8_t* deferred;  // [rows]: left for later because a selection may reach it; NULL: no row is
-  bool report_non_finite;
-  bool holds_row;
 };
 
 struct GradientArguments {
@@ -50,8 +48,14 @@ inline LaunchShape over_rows_of(const RowPass& pass, LaunchShape shape) {
   return shape;
 }
 
-int launch_states(const DeviceFacts& facts, StatesArguments arguments, void* stream);
-int launch_fused(const DeviceFacts& facts, FusedArguments arguments, void* stream);
+// The kernel, or the launcher, of a dtype.
+template <class Function>
+Function* of_dtype(int32_t dtype, Function* float32, Function* float16, Function* bfloat16) {
+  return dtype == LPREG_FLOAT16 ? float16 : dtype == LPREG_BFLOAT16 ? bfloat16 : float32;
+}
+
+int launch_states(const DeviceFacts& facts, const StatesArguments& arguments, void* stream);
+int launch_fused(const DeviceFacts& facts, const FusedArguments& arguments, void* stream);
 int launch_gradient(const DeviceFacts& facts, const GradientArguments& arguments, void* stream);
 
 // Entries of a snapshot's row; a damaged row_ptr, found before, must do no harm here.

@@ -4,9 +4,6 @@
 
 namespace lpreg::cuda {
 
-int launch_states_float16(const LaunchShape& shape, const StatesArguments& arguments, void* stream) {
-  return launch(states_kernel<Float16>, shape, stream, arguments);
-}
 int launch_fused_float16(const LaunchShape& shape, const FusedArguments& arguments, void* stream) {
   return launch(fused_kernel<Float16>, shape, stream, arguments);
 }

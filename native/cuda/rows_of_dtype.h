@@ -5,9 +5,8 @@
 
 namespace lpreg::cuda {
 
-#define LPREG_ROW_LAUNCHERS(dtype)                                                                     \
-  int launch_states_##dtype(const LaunchShape& shape, const StatesArguments& arguments, void* stream); \
-  int launch_fused_##dtype(const LaunchShape& shape, const FusedArguments& arguments, void* stream);   \
+#define LPREG_ROW_LAUNCHERS(dtype)                                                                   \
+  int launch_fused_##dtype(const LaunchShape& shape, const FusedArguments& arguments, void* stream); \
   int launch_gradient_##dtype(const LaunchShape& shape, const GradientArguments& arguments, void* stream);
 LPREG_ROW_LAUNCHERS(float32)
 LPREG_ROW_LAUNCHERS(float16)

@@ -87,9 +87,7 @@ __global__ void __launch_bounds__(kRowThreads, 2)
   if (next == end || end > snapshot.capacity) return;
   const KeptTest test(a.pass.row, a.states[row]);
   const T* data = static_cast<const T*>(batch.logits.data) + core::row_offset(batch, batch.logits, row);
-  // On the boundaries, so that every pack is one access.
-  const RowPacks<T> packs(data, batch.vocab,
-                          static_cast<int>(reinterpret_cast<uintptr_t>(data) % 16 / sizeof(T)));
+  const RowPacks<T> packs(data, batch.vocab);
   int parity = 0;
   for (int64_t first = 0; first < packs.packs(); first += blockDim.x, parity ^= 1) {
     const int64_t pack = first + threadIdx.x;
@@ -129,14 +127,9 @@ int launch_snapshot_entries(const DeviceFacts& facts, const SnapshotArguments& a
   const lpreg_batch& batch = arguments.pass.batch;
   const int64_t bytes = batch.logits.dtype == LPREG_FLOAT32 ? 4 : 2;
   const LaunchShape shape = one_sweep_shape(facts, batch.rows, batch.vocab, bytes);
-  switch (batch.logits.dtype) {
-    case LPREG_FLOAT16:
-      return launch(snapshot_entries_kernel<Float16>, shape, stream, arguments);
-    case LPREG_BFLOAT16:
-      return launch(snapshot_entries_kernel<BFloat16>, shape, stream, arguments);
-    default:
-      return launch(snapshot_entries_kernel<float>, shape, stream, arguments);
-  }
+  return launch(of_dtype(batch.logits.dtype, snapshot_entries_kernel<float>, snapshot_entries_kernel<Float16>,
+                         snapshot_entries_kernel<BFloat16>),
+                shape, stream, arguments);
 }
 
 }  // namespace lpreg::cuda

@@ -31,9 +31,11 @@ struct Device {
 };
 
 struct InjectedFailure {
-  std::string call;  // a function of device_api.h; empty: none
-  int countdown;     // fails on the call with this number, counted from 1
+  std::string
+      call;       // a function of device_api.h, `launch`, `kernel` (fails while it runs), `any`; empty: none
+  int countdown;  // fails on the call with this number, counted from 1
   int error;
+  std::string struck;  // the call that failed, once it did
 };
 
 struct Config {

@@ -8,6 +8,7 @@
 #include "capture.h"
 #include "config.h"
 #include "device_memory.h"
+#include "faults.h"
 #include "host_resources.h"
 #include "launch.h"
 
@@ -15,21 +16,23 @@ namespace lpreg::cuda {
 namespace {
 
 using emulation::config;
+using emulation::refusal;
+
+constexpr int kErrorIllegalAddress = 700;
 
 thread_local int current = 0;
-
-// The error that was asked for, on the call that was asked for; else the error of an absent device.
-int refusal(const char* call) {
-  if (config().device.absence != Absence::kNone) return emulation::kErrorNoDevice;
-  emulation::InjectedFailure& failure = config().failure;
-  if (failure.call != call || --failure.countdown != 0) return 0;
-  return failure.error;
-}
 
 // Of a call that must not happen while a stream is captured.
 int refusal_of_waiting(const char* call) {
   const int error = emulation::refuse_in_capture(call);
   return error != 0 ? error : refusal(call);
+}
+
+// The error of a call that first waits for all that is queued.
+int after_earlier_work(const char* call) {
+  const int error = refusal(call);
+  const int earlier = emulation::run_queued();
+  return error != 0 ? error : earlier;
 }
 
 }  // namespace
@@ -90,10 +93,10 @@ int allocate(void** memory, size_t bytes) {
   return *memory == nullptr && bytes > 0 ? emulation::kErrorMemoryAllocation : 0;
 }
 
-// The memory is given back even where the failure of earlier work is told here.
+// The memory is given back even where this or earlier work fails.
 int release(void* memory) {
   if (const int error = emulation::refuse_in_capture("release")) return error;
-  const int error = emulation::run_queued();
+  const int error = after_earlier_work("release");
   if (memory != nullptr && !emulation::free_device(memory)) return emulation::kErrorInvalidValue;
   return error;
 }
@@ -111,7 +114,7 @@ int allocate_pinned(void** memory, size_t bytes) {
 }
 
 int release_pinned(void* memory) {
-  const int error = emulation::run_queued();
+  const int error = after_earlier_work("release_pinned");
   return memory == nullptr || emulation::free_pinned(memory) ? error : emulation::kErrorInvalidValue;
 }
 
@@ -124,7 +127,7 @@ int create_stream(void** stream) {
 
 int destroy_stream(void* stream) {
   if (const int error = emulation::refuse_in_capture("destroy_stream")) return error;
-  const int error = emulation::run_queued();
+  const int error = after_earlier_work("destroy_stream");
   return emulation::end_stream(stream) ? error : emulation::kErrorInvalidValue;
 }
 
@@ -186,6 +189,8 @@ const char* error_text(int code) {
       return "no CUDA-capable device is detected";
     case emulation::kErrorLaunchFailure:
       return "unspecified launch failure";
+    case kErrorIllegalAddress:
+      return "an illegal memory access was encountered";
     default:
       return "an error of the emulated device";
   }
@@ -193,6 +198,6 @@ const char* error_text(int code) {
 
 bool is_out_of_memory(int code) { return code == emulation::kErrorMemoryAllocation; }
 bool is_without_kernels(int code) { return code == 200 || code == 209; }
-bool is_sticky(int code) { return code == 700 || (code >= 702 && code <= 719 && code != 704 && code != 705); }
+bool is_sticky(int code) { return code == kErrorIllegalAddress || code == emulation::kErrorLaunchFailure; }
 
 }  // namespace lpreg::cuda

@@ -139,6 +139,11 @@ bool is_device_memory(const void* address) {
   return holder(static_cast<const char*>(address)) != nullptr;
 }
 
+size_t device_allocations() {
+  const std::lock_guard<std::recursive_mutex> lock(device_mutex());
+  return allocations.size();
+}
+
 Traffic traffic_of(const void* address) {
   const std::lock_guard<std::recursive_mutex> lock(device_mutex());
   if (address == nullptr) return other;
@@ -174,6 +179,7 @@ void check_access(const void* address, size_t bytes, bool writes) {
     traffic = allocation == nullptr ? &other : &allocation->traffic;
   }
   (writes ? traffic->bytes_written : traffic->bytes_read) += bytes;
+  ++(writes ? traffic->writes : traffic->reads);
 }
 
 DeviceAccess::DeviceAccess() {

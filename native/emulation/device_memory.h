@@ -13,11 +13,13 @@ std::recursive_mutex& device_mutex();
 
 struct Traffic {
   uint64_t bytes_read = 0, bytes_written = 0;  // by elements and packs of kernels
+  uint64_t reads = 0, writes = 0;              // of any size
 };
 
 void* allocate_device(size_t bytes);  // null: out of memory. 256-byte aligned, poisoned with 0xff
 bool free_device(void* memory);       // false: not the base of an allocation
 bool is_device_memory(const void* address);
+size_t device_allocations();
 
 // Counted since the last reset, of the allocation that holds `address`, and of all memory that is no
 // allocation of the device and not shared memory (null).

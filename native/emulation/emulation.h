@@ -87,6 +87,15 @@ T shuffle_xor(T value, int lanes) {
   return value;
 }
 
+inline uint32_t shuffle_next(uint32_t value) {
+  const unsigned lane = emulation::place->lane;
+  return static_cast<uint32_t>(emulation::warp_shuffle(value, lane == 31 ? lane : lane + 1));
+}
+
+inline uint32_t funnel_shift(uint32_t low, uint32_t high, uint32_t bits) {
+  return static_cast<uint32_t>((uint64_t{high} << 32 | low) >> bits);
+}
+
 // Atomic in fact too, so that TSan knows them for what they are.
 inline void atomic_add(uint32_t* p, uint32_t value) { __atomic_fetch_add(p, value, __ATOMIC_RELAXED); }
 

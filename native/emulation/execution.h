@@ -23,7 +23,7 @@ struct Report {
 struct LaunchShape {
   dim3 grid, block;
   unsigned cluster;
-  size_t dynamic_shared;
+  size_t dynamic_shared, dynamic_limit;  // limit 0: static and dynamic share what every kernel has
 };
 
 Report execute(const LaunchShape& shape, void (*body)(const void*), const void* argument);

@@ -59,6 +59,16 @@ bool free_pinned(void* memory) {
   return pinned.erase(static_cast<char*>(memory)) == 1;
 }
 
+size_t pinned_allocations() {
+  const std::lock_guard<std::mutex> lock(mutex);
+  return pinned.size();
+}
+
+size_t living_streams() {
+  const std::lock_guard<std::mutex> lock(mutex);
+  return streams.size();
+}
+
 bool is_pinned(const void* memory, size_t bytes) {
   const auto* address = static_cast<const char*>(memory);
   const std::lock_guard<std::mutex> lock(mutex);

@@ -14,6 +14,9 @@ void* allocate_pinned(size_t bytes);  // null: out of memory
 bool free_pinned(void* memory);       // false: not the base of an allocation
 bool is_pinned(const void* memory, size_t bytes);
 
+size_t pinned_allocations();
+size_t living_streams();
+
 // Bytes that copies between host and device have moved since the process began.
 struct CopiedBytes {
   uint64_t to_device, to_host;

@@ -7,6 +7,7 @@
 #include "capture.h"
 #include "config.h"
 #include "device_memory.h"
+#include "faults.h"
 
 namespace lpreg::emulation {
 namespace {
@@ -25,27 +26,32 @@ void run_stream(std::deque<std::function<void()>>* queue) {
   while (!queue->empty()) {
     const std::function<void()> run = std::move(queue->front());
     queue->pop_front();
-    if (failure.ok()) run();
+    if (lost_device() == 0) run();
   }
 }
 
 void call_kernel(const void* kernel) { (*static_cast<const std::function<void()>*>(kernel))(); }
 
 void run_grid(const cuda::LaunchShape& shape, const std::function<void()>& kernel) {
+  if (const int error = kernel_fault()) return lose_device(error);
   const DeviceAccess access;
   const LaunchShape grid_shape{dim3(static_cast<unsigned>(shape.blocks)),
                                dim3(static_cast<unsigned>(shape.threads)),
-                               static_cast<unsigned>(shape.cluster), shape.shared_bytes};
+                               static_cast<unsigned>(shape.cluster), shape.shared_bytes, shape.shared_limit};
   const Report report = execute(grid_shape, call_kernel, &kernel);
   if (report.ok()) return;
   failure = report;
+  lose_device(kErrorLaunchFailure);
   std::fprintf(stderr, "lpreg emulation: %s: %s\n", report.kind.c_str(), report.message.c_str());
 }
 
 }  // namespace
 
 const Report& failed_grid() { return failure; }
-void clear_failure() { failure = Report(); }
+void clear_failure() {
+  failure = Report();
+  lose_device(0);
+}
 
 void use_translations(const std::vector<Translation>& added) {
   for (const Translation& translation : added) translations()[translation.kernel] = translation.translated;
@@ -61,12 +67,12 @@ bool translations_in_use() { return !translations().empty(); }
 int run_queued() {
   const std::lock_guard<std::recursive_mutex> lock(device_mutex());
   for (auto& stream : streams) run_stream(&stream.second);
-  return failure.ok() ? 0 : kErrorLaunchFailure;
+  return lost_device();
 }
 
 int enqueue(void* stream, std::function<void()> run) {
   const std::lock_guard<std::recursive_mutex> lock(device_mutex());
-  if (!failure.ok()) return kErrorLaunchFailure;
+  if (const int error = lost_device()) return error;
   int error = 0;
   if (taken_by_capture(stream, run, &error)) return error;
   streams[stream].push_back(std::move(run));
@@ -77,6 +83,7 @@ int enqueue_grid(void* stream, const cuda::LaunchShape& shape, std::function<voi
   if (shape.blocks < 1 || shape.blocks > 0x7fffffff || shape.threads < 1 || shape.threads > 1024) {
     return kErrorInvalidConfiguration;
   }
+  if (const int error = refusal("launch")) return error;
   return enqueue(stream, [shape, kernel = std::move(kernel)] { run_grid(shape, kernel); });
 }
 

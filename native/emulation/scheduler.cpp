@@ -136,7 +136,9 @@ std::string check_shape(const LaunchShape& shape) {
     return "a grid that is not a multiple of its clusters of " + std::to_string(shape.cluster);
   }
   if (shape.cluster > 1 && device.compute_capability < 90) return "clusters on a device that has none";
-  if (shape.dynamic_shared > device.shared_per_block) return "too much dynamic shared memory";
+  const size_t shared_limit = shape.dynamic_limit > 0 ? shape.dynamic_limit : device.static_shared;
+  if (shape.dynamic_shared > shared_limit || shared_limit > device.shared_per_block)
+    return "too much dynamic shared memory";
   return "";
 }
 

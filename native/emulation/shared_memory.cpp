@@ -64,7 +64,9 @@ int array_of(const void* key, size_t bytes, size_t alignment) {
   const Device& device = config().device;
   if (total > device.static_shared)
     violation("shared-memory", "more static shared memory than a block may have");
-  if (total + grid.shape.dynamic_shared > device.shared_per_block) {
+  const size_t allowed = grid.shape.dynamic_limit > 0 ? device.shared_per_block : device.static_shared;
+  if (total + grid.shape.dynamic_shared > allowed ||
+      total + grid.shape.dynamic_limit > device.shared_per_block) {
     violation("shared-memory", "static and dynamic shared memory exceed what a block may have");
   }
   return grid.array_count++;

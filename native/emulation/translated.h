@@ -95,6 +95,13 @@ inline uint32_t butterfly_shuffle(uint32_t value, uint32_t lanes, uint32_t clamp
   return static_cast<uint32_t>(warp_shuffle(value, (place->lane ^ lanes) & 31u));
 }
 
+inline uint32_t down_shuffle(uint32_t value, uint32_t lanes, uint32_t clamp, uint32_t members) {
+  if (clamp != 31 || members != 0xffffffffu)
+    violation("absent-lane", "PTX shuffles among a part of the warp");
+  return static_cast<uint32_t>(
+      warp_shuffle(value, place->lane + lanes > 31 ? place->lane : place->lane + lanes));
+}
+
 template <class T>
 T atomic_add(uint64_t address, T value) {
   return __atomic_fetch_add(reinterpret_cast<T*>(address), value, __ATOMIC_RELAXED);

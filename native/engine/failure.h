@@ -16,7 +16,7 @@ struct Failure {
   lpreg_status status;
   const char* argument;  // a field's name in lpreg.h, "" if none
   int64_t index;         // -1 if none
-  const char* message;   // a literal
+  const char* message;   // a literal, or text that outlives the call
   lpreg_output_status output_status = LPREG_UNTOUCHED;
 };
 

@@ -17,6 +17,7 @@ DeviceFacts device(int compute_capability, int64_t shared_per_block) {
   facts.multiprocessors = 132;
   facts.shared_per_block = shared_per_block;
   facts.l2_bytes = int64_t{50} << 20;
+  facts.has_clusters = compute_capability >= 90;
   return facts;
 }
 
@@ -64,6 +65,24 @@ void test_long_row_without_clusters_is_streamed() {
   }
 }
 
+void test_kernels_made_for_an_older_device_form_no_clusters() {
+  DeviceFacts facts = kHopper;
+  facts.has_clusters = false;
+  const LaunchShape shape = several_sweeps_shape(facts, 3, kQwenVocab, 2);
+  CHECK(shape.cluster == 1 && shape.blocks == 3 && !shape.holds_row);
+}
+
+// A limit below another launch's need would fail that one, whichever thread sets it.
+void test_every_launch_of_a_kernel_sets_the_same_limit_of_shared_memory() {
+  for (const DeviceFacts& facts : {kHopper, kAmpere, kTuring}) {
+    const size_t limit = several_sweeps_shape(facts, 1, 100, 2).shared_limit;
+    for (const int64_t vocab : {int64_t{14000}, int64_t{16000}, kQwenVocab, int64_t{1} << 22}) {
+      const LaunchShape shape = several_sweeps_shape(facts, 1, vocab, 2);
+      CHECK(shape.shared_limit == limit && shape.shared_bytes <= limit);
+    }
+  }
+}
+
 void test_every_shape_is_whole_warps_and_whole_clusters() {
   for (const DeviceFacts& facts : {kHopper, kAmpere, kTuring}) {
     for (int64_t vocab = 1; vocab < int64_t{1} << 24; vocab = vocab * 3 + 1) {
@@ -92,6 +111,8 @@ int main() {
   test_longest_rows_on_hopper_take_the_largest_cluster();
   test_row_that_no_cluster_holds_is_streamed();
   test_long_row_without_clusters_is_streamed();
+  test_kernels_made_for_an_older_device_form_no_clusters();
+  test_every_launch_of_a_kernel_sets_the_same_limit_of_shared_memory();
   test_every_shape_is_whole_warps_and_whole_clusters();
   test_rows_beyond_32_bits_of_elements_keep_one_block_each();
   return lpreg::test::finish();

@@ -295,6 +295,14 @@ class Function:
 
     op_shl = op_shr = shift
 
+    def op_shf(self, parts, operands):
+        if parts not in (['shf', 'r', 'wrap', 'b32'], ['shf', 'l', 'wrap', 'b32']):
+            raise Unknown('.'.join(parts))
+        low, high, amount = (self.read(o, 'u32') for o in operands[1:4])
+        pair = f'(uint64_t({high}) << 32 | {low})'
+        value = f'{pair} >> ({amount} & 31)' if parts[1] == 'r' else f'({pair} << ({amount} & 31)) >> 32'
+        return self.write(operands[0], 'b32', value)
+
     def op_bfi(self, parts, operands):
         a, b = self.read(operands[1], parts[-1]), self.read(operands[2], parts[-1])
         return self.write(operands[0], parts[-1], f'inserted({a}, {b}, {self.read(operands[3], "u32")}, {self.read(operands[4], "u32")})')
@@ -401,11 +409,12 @@ class Function:
         return self.op_atom(['atom'] + parts[1:], ['_discarded'] + operands).replace('_discarded = ', '')
 
     def op_shfl(self, parts, operands):
-        if parts != ['shfl', 'sync', 'bfly', 'b32']:
+        function = {'bfly': 'butterfly_shuffle', 'down': 'down_shuffle'}.get(parts[2])
+        if function is None or parts[1] != 'sync' or parts[3:] != ['b32']:
             raise Unknown('.'.join(parts))
         target, _, predicate = operands[0].partition('|')
         arguments = ', '.join(self.read(o, 'b32') for o in operands[1:])
-        text = self.write(target, 'b32', f'butterfly_shuffle({arguments})')
+        text = self.write(target, 'b32', f'{function}({arguments})')
         return text + (f' {self.write(predicate, "pred", "true")}' if predicate else '')
 
     def op_bar(self, parts, operands):

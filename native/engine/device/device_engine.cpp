@@ -205,13 +205,15 @@ class CudaEngine : public DeviceEngine {
  private:
   // What the list of architectures cannot tell: code for a neighbouring architecture, or a driver that
   // refuses it.
-  static void require_kernels() {
-    const int code = cuda::probe_kernel_image();
+  void require_kernels() {
+    int architecture = 0;
+    const int code = cuda::probe_kernel_image(&architecture);
     if (cuda::is_without_kernels(code)) {
       throw Failure{LPREG_ERR_BACKEND_UNAVAILABLE, "device", -1,
                     "this library holds no kernels that the device runs; build it with its CUDAARCHS"};
     }
     check_device(code);
+    facts_.has_clusters = architecture >= cuda::kArchitectureWithClusters;
   }
 
   DeviceStream stream_of(const lpreg_call* call) const {

@@ -1,5 +1,7 @@
 #include "device_errors.h"
 
+#include <cstdio>
+
 namespace lpreg {
 namespace {
 
@@ -88,7 +90,12 @@ void check_device(int code) {
   if (code == 0) return;
   if (cuda::is_out_of_memory(code))
     throw Failure{LPREG_ERR_OUT_OF_MEMORY, "device", -1, cuda::error_text(code)};
-  throw Failure{LPREG_ERR_DEVICE, "device", -1, cuda::error_text(code)};
+  if (!cuda::is_sticky(code)) throw Failure{LPREG_ERR_DEVICE, "device", -1, cuda::error_text(code)};
+  static thread_local char text[200];
+  snprintf(text, sizeof text,
+           "%s; the device is lost to this process, and only a new process can use it again",
+           cuda::error_text(code));
+  throw Failure{LPREG_ERR_DEVICE, "device", -1, text};
 }
 
 void throw_finding(const cuda::StatusWord& status) {

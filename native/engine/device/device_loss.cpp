@@ -117,17 +117,18 @@ void DeviceLossRun::evaluate(const uint8_t* only) {
 cuda::FusedArguments DeviceLossRun::fused_arguments(const lpreg_scalar& grad_output, const RowChunk& chunk,
                                                     bool row_local) const {
   cuda::FusedArguments arguments{};
-  arguments.pass = over(current_pass(on_, call_.options.row, batch_), chunk);
+  arguments.statistics.pass = over(current_pass(on_, call_.options.row, batch_), chunk);
+  arguments.statistics.states = workspace_.states;
+  arguments.statistics.check = cuda::Check::kLogits;
+  arguments.statistics.report_non_finite = reports();
   arguments.options = call_.options;
   arguments.selection = workspace_.selection;
-  arguments.states = workspace_.states;
   arguments.coefficients = workspace_.coefficients;
   arguments.results = workspace_.results;
   arguments.outputs = outputs_;
   arguments.grad_output = grad_output;
   arguments.gradient = chunk.gradient;
   arguments.deferred = row_local ? nullptr : workspace_.deferred;
-  arguments.report_non_finite = reports();
   return arguments;
 }
 

@@ -50,8 +50,8 @@ inline lpreg_loss_options lp_reg(int32_t objective) {
 class DeviceStep {
  public:
   // `logits` holds rows of `vocab` elements every `stride` elements.
-  DeviceStep(const lpreg_loss_options& options, const DeviceArray<uint16_t>& logits, int64_t vocab,
-             int64_t stride, const std::vector<int32_t>& actions, const std::vector<float>& advantages,
+  DeviceStep(const lpreg_loss_options& options, uint16_t* logits, int64_t vocab, int64_t stride,
+             const std::vector<int32_t>& actions, const std::vector<float>& advantages,
              const std::vector<uint8_t>& mask)
       : options_(options),
         actions_(actions),
@@ -65,7 +65,7 @@ class DeviceStep {
     batch_.sequences = 1;
     batch_.tokens = batch_.rows = static_cast<int64_t>(actions.size());
     batch_.vocab = vocab;
-    batch_.logits = {logits.data(), LPREG_BFLOAT16, stride, 0};
+    batch_.logits = {logits, LPREG_BFLOAT16, stride, 0};
     batch_.actions = actions_.data();
     batch_.mask = mask_.data();
     batch_.old_log_probs = old_log_probs_.data();

@@ -29,7 +29,7 @@ Outcome run(const lpreg_loss_options& options, int64_t stride, bool in_place) {
     logits.write(static_cast<size_t>(row * stride), sloping_row(kVocab, row));
   const DeviceArray<uint16_t> apart(in_place ? 1 : elements);
   const DeviceArray<uint16_t>& gradient = in_place ? logits : apart;
-  DeviceStep step(options, logits, kVocab, stride, actions, {-1, 1, -1, 0.5f}, {1, 1, 0, 1});
+  DeviceStep step(options, logits.data(), kVocab, stride, actions, {-1, 1, -1, 0.5f}, {1, 1, 0, 1});
   step.forward_backward(gradient.data(), stride);
   Outcome outcome{step.loss(), {}};
   for (int64_t row = 0; row < rows; ++row) {
@@ -59,8 +59,8 @@ void test_batch_beyond_32_bits_gives_the_loss_of_its_valid_rows() {
     pair.write(static_cast<size_t>(row == 0 ? 0 : kWide), sloping_row(kWide, row));
     mask[static_cast<size_t>(row)] = 1;
   }
-  DeviceStep whole(token_ppo(), logits, kWide, kWide, actions, advantages, mask);
-  DeviceStep alone(token_ppo(), pair, kWide, kWide, {7, 7}, {1, 1}, {1, 1});
+  DeviceStep whole(token_ppo(), logits.data(), kWide, kWide, actions, advantages, mask);
+  DeviceStep alone(token_ppo(), pair.data(), kWide, kWide, {7, 7}, {1, 1}, {1, 1});
   whole.forward();
   alone.forward();
   CHECK(std::isfinite(whole.loss()) && whole.loss() == alone.loss());

@@ -1,6 +1,5 @@
 // Bytes of logits and gradient that one step moves, by the emulated device's own counters and through the
-// launchers that ship. In units of all rows; a row's action is read once more by each thread that needs it,
-// which is cached.
+// launchers that ship. In units of all rows; a row's action is read once more by each block.
 #include <initializer_list>
 #include <vector>
 
@@ -15,7 +14,11 @@ using namespace lpreg;
 using namespace lpreg::test;
 
 constexpr int64_t kRows = 6;
-constexpr double kActionReads = 0.03;
+constexpr double kActionReads = 0.002;  // with the elements at the ends of odd rows
+
+// What may be read beyond `reads`: of rows between 16-byte boundaries each warp loads 16 bytes in 512 that
+// the next one loads too, at the same time and hence from the cache.
+double tolerance(int64_t vocab, double reads) { return kActionReads + (vocab % 8 == 0 ? 0 : reads / 32); }
 
 struct Case {
   int64_t vocab;
@@ -38,6 +41,15 @@ struct Case {
 
   double reads() const { return share(emulation::traffic_of(logits.data()).bytes_read); }
   double writes() const { return share(emulation::traffic_of(gradient.data()).bytes_written); }
+  // Over logits and gradient; wherever the rows lie, all but a few elements pass in 16 bytes at once.
+  double bytes_per_access() const {
+    const emulation::Traffic in = emulation::traffic_of(logits.data());
+    const emulation::Traffic out = emulation::traffic_of(gradient.data());
+    const uint64_t accesses = in.reads + out.writes;
+    return accesses == 0
+               ? 16
+               : static_cast<double>(in.bytes_read + out.bytes_written) / static_cast<double>(accesses);
+  }
   bool disturbs_nothing() const {
     return emulation::traffic_of(logits.data()).bytes_written == 0 &&
            emulation::traffic_of(gradient.data()).bytes_read == 0;
@@ -53,16 +65,17 @@ enum class Pass { kForward, kBackward, kBoth };
 
 // `reads` of the logits and one write of the gradient, where the pass has one.
 void expect(const Case& c, const lpreg_loss_options& options, Pass pass, double reads) {
-  DeviceStep step(options, c.logits, c.vocab, c.vocab, c.actions, c.advantages, c.mask);
+  DeviceStep step(options, c.logits.data(), c.vocab, c.vocab, c.actions, c.advantages, c.mask);
   if (pass == Pass::kBackward) step.forward();
   emulation::reset_traffic();
   if (pass == Pass::kForward) step.forward();
   if (pass == Pass::kBackward) step.backward(c.gradient.data(), c.vocab);
   if (pass == Pass::kBoth) step.forward_backward(c.gradient.data(), c.vocab);
   CHECK(c.reads() >= reads);
-  CHECK_NEAR(c.reads(), reads, kActionReads);
+  CHECK_NEAR(c.reads(), reads, tolerance(c.vocab, reads));
   CHECK(c.writes() == (pass == Pass::kForward ? 0 : 1));
   CHECK(c.disturbs_nothing());
+  CHECK(c.bytes_per_access() > 15);
 }
 
 void test_staged_rows(int64_t vocab) {
@@ -101,11 +114,12 @@ void test_rows_without_coefficients_are_not_read_for_their_gradient(int64_t voca
 void test_streamed_rows(int64_t vocab) {
   const Case c(vocab);
   for (const auto& [pass, most] : {std::pair{Pass::kForward, 2}, std::pair{Pass::kBoth, 3}}) {
-    DeviceStep step(lp_reg(LPREG_LP_REG_KEPT), c.logits, vocab, vocab, c.actions, c.advantages, c.mask);
+    DeviceStep step(lp_reg(LPREG_LP_REG_KEPT), c.logits.data(), vocab, vocab, c.actions, c.advantages,
+                    c.mask);
     emulation::reset_traffic();
     if (pass == Pass::kForward) step.forward();
     if (pass == Pass::kBoth) step.forward_backward(c.gradient.data(), vocab);
-    CHECK(c.reads() >= 1 && c.reads() <= most + kActionReads);
+    CHECK(c.reads() >= 1 && c.reads() <= most + tolerance(vocab, most));
     CHECK(c.writes() == (pass == Pass::kForward ? 0 : 1));
   }
 }

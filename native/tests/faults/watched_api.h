@@ -30,6 +30,17 @@ struct Watched<Member> {
 inline lpreg_api watched_api() {
   lpreg_api api = *lpreg_get_api(LPREG_ABI_VERSION);
   api.context_create = Watched<&lpreg_api::context_create>::call;
+  api.context_synchronize = Watched<&lpreg_api::context_synchronize>::call;
+  api.device_info = Watched<&lpreg_api::device_info>::call;
+  api.device_of_pointer = Watched<&lpreg_api::device_of_pointer>::call;
+  api.device_allocate = Watched<&lpreg_api::device_allocate>::call;
+  api.device_release = Watched<&lpreg_api::device_release>::call;
+  api.device_upload = Watched<&lpreg_api::device_upload>::call;
+  api.device_download = Watched<&lpreg_api::device_download>::call;
+  api.device_clear = Watched<&lpreg_api::device_clear>::call;
+  api.device_synchronize = Watched<&lpreg_api::device_synchronize>::call;
+  api.stream_create = Watched<&lpreg_api::stream_create>::call;
+  api.stream_destroy = Watched<&lpreg_api::stream_destroy>::call;
   api.context_set_threads = Watched<&lpreg_api::context_set_threads>::call;
   api.loss_workspace_size = Watched<&lpreg_api::loss_workspace_size>::call;
   api.loss_forward = Watched<&lpreg_api::loss_forward>::call;
