@@ -1,5 +1,6 @@
 // lpreg_engine_bench LIBRARY... [--loss NAME] [--form NAME] [--rows N] [--vocab N] [--dtype NAME]
 //                    [--logits NAME] [--threads N] [--rounds N] [--no-entropy]
+//                    [--cpu-time]
 //
 // One case through the C ABI, without Node: builds of liblpreg.so against each other, run by run in turns on
 // the same memory and beside a memcpy of the logits by as many threads. Inputs are restored outside of the
@@ -8,11 +9,11 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <map>
 #include <string>
 #include <thread>
@@ -28,10 +29,11 @@ struct Arguments {
   std::vector<std::string> libraries;
   std::map<std::string, std::string> values = {
       {"loss", "grpo"},     {"form", "in-place"}, {"rows", "256"},  {"vocab", "151936"}, {"dtype", "float32"},
-      {"logits", "peaked"}, {"threads", "1"},     {"rounds", "15"}, {"no-entropy", ""}};
+      {"logits", "peaked"}, {"threads", "1"},     {"rounds", "15"}, {"no-entropy", ""}, {"cpu-time", ""}};
 
   const std::string& of(const char* name) const { return values.at(name); }
   int64_t number(const char* name) const { return std::atoll(of(name).c_str()); }
+  bool has(const char* flag) const { return !of(flag).empty(); }
 };
 
 [[noreturn]] void fail(const std::string& message) {
@@ -49,7 +51,7 @@ Arguments parse(int count, char** words) {
     }
     const auto found = arguments.values.find(word.substr(2));
     if (found == arguments.values.end()) fail("no option " + word);
-    if (word == "--no-entropy") {
+    if (word == "--no-entropy" || word == "--cpu-time") {
       found->second = "yes";
     } else if (++i < count) {
       found->second = words[i];
@@ -105,8 +107,12 @@ class Build {
   std::vector<double> workspace_;
 };
 
-double milliseconds(const std::chrono::steady_clock::time_point& start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+// Of the clock, or with --cpu-time of all threads' time on a processor, which leaves out what other programs
+// take.
+double milliseconds(bool cpu_time) {
+  timespec now{};
+  clock_gettime(cpu_time ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+  return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
 }
 
 void copy_with(int threads, char* target, const char* source, size_t bytes) {
@@ -133,25 +139,26 @@ double median(std::vector<double> values) {
 int run(const Arguments& arguments) {
   const auto threads = static_cast<int>(arguments.number("threads"));
   Case item = case_named(arguments.of("loss"), arguments.of("form"));
-  item.entropy = arguments.of("no-entropy").empty();
+  item.entropy = !arguments.has("no-entropy");
   Batch batch(arguments.number("rows"), arguments.number("vocab"), arguments.of("dtype"),
               arguments.of("logits") == "peaked");
   std::vector<Build> builds;
   for (const std::string& path : arguments.libraries) builds.emplace_back(path, threads);
 
   const int64_t rounds = arguments.number("rounds");
+  const bool cpu_time = arguments.has("cpu-time");
   std::vector<std::vector<double>> times(builds.size() + 1);
   for (int64_t round = 0; round < rounds; ++round) {
     for (size_t turn = 0; turn < times.size(); ++turn) {
       const size_t index = (static_cast<size_t>(round) + turn) % times.size();
       batch.restore();
-      const auto start = std::chrono::steady_clock::now();
+      const double start = milliseconds(cpu_time);
       if (index < builds.size()) {
         builds[index].measured_run(item, &batch);
       } else {
         copy_with(threads, batch.copy_target(), batch.logits(), batch.bytes());
       }
-      times[index].push_back(milliseconds(start));
+      times[index].push_back(milliseconds(cpu_time) - start);
     }
   }
   const double copy = median(times.back());

@@ -29,11 +29,11 @@ struct Gradient : EveryBlockAlike {
   const Exp exp;
   const Lanes::Float cut, kept, dropped, slope, constant, minus_proxy_scale;
 
-  LPREG_INLINE Gradient(const T* data, const void* next_row, const GradientParams& params, Out* gradient)
+  LPREG_INLINE Gradient(const T* data, const RowView& view, const GradientParams& params, Out* gradient)
       : row(data),
         out(gradient),
         q(params.proxy),
-        next(data, next_row),
+        next(view),
         distance(params.max, params.exp),
         exp(params.exp.temperature),
         cut(Lanes::splat(params.cut)),
@@ -44,8 +44,8 @@ struct Gradient : EveryBlockAlike {
         minus_proxy_scale(Lanes::splat(-static_cast<float>(params.proxy_scale))) {}
 
   template <class Where>
-  LPREG_INLINE void step(int, Where where) {
-    next.fetch(where.index);
+  LPREG_INLINE void step(int k, Where where) {
+    next.fetch(k, where.index);
     const auto point = distance.at(where.load(row));
     const Lanes::Float d = exp.finite(point.d);
     Lanes::Float factor = kept, offset = constant;
@@ -65,10 +65,9 @@ struct Gradient : EveryBlockAlike {
 };
 
 template <bool kSoftcap, GradientKind kKind, class T, class Out>
-LPREG_INLINE void sweep_gradient(const T* row, const void* next, int64_t count, const GradientParams& params,
-                                 Out* out) {
-  Gradient<kSoftcap, kKind, T, Out> body(row, next, params, out);
-  sweep(count, body);
+LPREG_INLINE void sweep_gradient(const T* row, const RowView& view, const GradientParams& params, Out* out) {
+  Gradient<kSoftcap, kKind, T, Out> body(row, view, params, out);
+  sweep(view.count, body);
 }
 
 }  // namespace

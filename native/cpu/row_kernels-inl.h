@@ -65,7 +65,7 @@ void part_of_row(RowView row, ExpParams params, bool want_moment, bool want_raw,
       BlockMaxima blocks(row.count);
       const float max = maximum(data, row.count, &blocks);
       const auto sums =
-          statistics<softcap.value, wanted.value>(data, row.next, row.count, &blocks, params, max, 0.0F);
+          statistics<softcap.value, wanted.value>(data, row, &blocks, params, max, 0.0F);
       write_part(sums, params, max, sums.rest.total(), part);
     };
     // The raw sum is rare: then the moment comes along.
@@ -81,7 +81,7 @@ void kept_of_row(RowView row, ExpParams params, float max, float cut, bool want_
     with_flag(want_linear, [&](auto linear) {
       constexpr unsigned kWanted = kKept | (linear.value ? kLinear : 0);
       const auto sums =
-          statistics<softcap.value, kWanted>(data, row.next, row.count, nullptr, params, max, cut);
+          statistics<softcap.value, kWanted>(data, row, nullptr, params, max, cut);
       write_kept(sums, params, kept);
     });
   });
@@ -95,7 +95,7 @@ void part_and_kept_of_row(RowView row, ExpParams params, bool want_moment, float
       BlockMaxima blocks(row.count);
       const float max = maximum(data, row.count, &blocks);
       const auto sums =
-          statistics<softcap.value, kWanted>(data, row.next, row.count, &blocks, params, max, cut);
+          statistics<softcap.value, kWanted>(data, row, &blocks, params, max, cut);
       write_kept(sums, params, kept);
       write_part(sums, params, max, kept->kept_rest + kept->dropped, part);
     });
@@ -135,7 +135,7 @@ void gradient_row(RowView row, const GradientParams& params, void* out, int32_t 
     with_dtype(out_dtype, [&](auto tag) {
       using Out = typename decltype(tag)::Type;
       const auto write = [&](auto kind) {
-        sweep_gradient<softcap.value, kind.value>(data, row.next, row.count, params, static_cast<Out*>(out));
+        sweep_gradient<softcap.value, kind.value>(data, row, params, static_cast<Out*>(out));
       };
       switch (kind_of(params)) {
         case GradientKind::kSimple:

@@ -13,13 +13,17 @@
 
 namespace lpreg::cpu {
 
+// How much of the row that is read next a sweep fetches towards the caches.
+enum class Share { kFirstHalf, kSecondHalf, kAll };
+
 struct RowView {
   const void* data;
   int64_t count;
   int32_t dtype;  // lpreg_dtype
-  // The row that this thread reads next, fetched towards the caches during this row's last sweep; nullptr:
-  // unknown.
+  // The row, as long and of the same dtype, that this thread reads next; nullptr: unknown. A maximum fetches
+  // nothing of it.
   const void* next = nullptr;
+  Share next_share = Share::kAll;
 };
 
 struct ExpParams {

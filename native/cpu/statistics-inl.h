@@ -17,7 +17,7 @@ constexpr unsigned kLinear = 8;
 template <bool kSoftcap, unsigned kWanted, class T>
 struct Statistics {
   const T* row;
-  NextRow<T> next;
+  const NextRow<T> next;
   const BlockMaxima* blocks;  // nullptr: unknown
   const Distance<kSoftcap> distance;
   const Exp exp, raw_exp;
@@ -25,10 +25,10 @@ struct Statistics {
   Counter maxima, kept;
   Sum rest, moment, raw_rest, kept_rest, dropped, linear;
 
-  LPREG_INLINE Statistics(const T* data, const void* next_row, const BlockMaxima* block_maxima,
-                          const ExpParams& params, float max_value, float cut_value)
+  LPREG_INLINE Statistics(const T* data, const RowView& view, const BlockMaxima* block_maxima, const ExpParams& params,
+                          float max_value, float cut_value)
       : row(data),
-        next(data, next_row),
+        next(view),
         blocks(block_maxima),
         distance(max_value, params),
         exp(params.temperature),
@@ -51,6 +51,7 @@ struct Statistics {
 
   template <class Where>
   LPREG_INLINE void plain_step(int k, Where where) {
+    next.fetch(k, where.index);
     const Lanes::Float d = distance.at(where.load(row)).d;
     const Lanes::Float finite = exp.finite(d);
     Sum& sum = has(kKept) ? dropped : rest;
@@ -68,6 +69,7 @@ struct Statistics {
 
   template <class Where>
   LPREG_INLINE void step(int k, Where where) {
+    next.fetch(k, where.index);
     const Lanes::Float z = where.load(row);
     const Lanes::Float d = distance.at(z).d;
     const Lanes::Float finite = exp.finite(d);
@@ -90,6 +92,7 @@ struct Statistics {
   // Of the rows with block maxima: no raw and no linear sum.
   template <class Where>
   LPREG_INLINE void lesser_step(int k, Where where) {
+    next.fetch(k, where.index);
     const Lanes::Float d = distance.at(where.load(row)).d;
     const Lanes::Float finite = exp.finite(d);
     const Lanes::Float e = exp(finite);
@@ -101,7 +104,6 @@ struct Statistics {
   }
 
   LPREG_INLINE void flush() {
-    next.fetch_block();
     if constexpr (has(kKept)) {
       kept_rest.flush();
       dropped.flush();
@@ -115,11 +117,10 @@ struct Statistics {
 };
 
 template <bool kSoftcap, unsigned kWanted, class T>
-LPREG_INLINE Statistics<kSoftcap, kWanted, T> statistics(const T* row, const void* next, int64_t count,
-                                                         const BlockMaxima* blocks, const ExpParams& params,
-                                                         float max, float cut) {
-  Statistics<kSoftcap, kWanted, T> body(row, next, blocks, params, max, cut);
-  sweep(count, body);
+LPREG_INLINE Statistics<kSoftcap, kWanted, T> statistics(const T* row, const RowView& view, const BlockMaxima* blocks,
+                                                         const ExpParams& params, float max, float cut) {
+  Statistics<kSoftcap, kWanted, T> body(row, view, blocks, params, max, cut);
+  sweep(view.count, body);
   return body;
 }
 

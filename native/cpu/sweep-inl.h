@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "element.h"
+#include "row_kernels.h"
 
 namespace lpreg::cpu {
 namespace {
@@ -61,27 +62,30 @@ struct RaggedVector {
 };
 
 // Brings the row that is read next into the caches while this one is computed on: without it the first sweep
-// of a row waits for memory and the later ones leave memory idle.
+// of a row waits for memory and the later ones leave memory idle. The halves of the next row advance half as
+// fast as this one. Fetching the beginning of this row again costs less than asking whether to fetch.
 template <class T>
 class NextRow {
  public:
-  LPREG_INLINE NextRow(const T* row, const void* next)
-      : fetched_(next == nullptr ? row : static_cast<const T*>(next)), is_known_(next != nullptr) {}
+  explicit LPREG_INLINE NextRow(const RowView& row) {
+    const T* const next = static_cast<const T*>(row.next);
+    const bool first = next != nullptr && row.next_share != Share::kSecondHalf;
+    const bool second = next != nullptr && row.next_share != Share::kFirstHalf;
+    halves_[0] = first ? next : static_cast<const T*>(row.data);
+    halves_[1] = second ? next + row.count / 2 : static_cast<const T*>(row.data);
+    advances_[0] = first ? -1 : 0;
+    advances_[1] = second ? -1 : 0;
+  }
 
-  // Beside a vector of the row, where memory is the limit. Fetching the row itself costs less than asking.
-  LPREG_INLINE void fetch(int64_t index) const { __builtin_prefetch(fetched_ + index); }
-
-  // A block at once, where computing is the limit: nothing in the inner loop.
-  LPREG_INLINE void fetch_block() {
-    if (!is_known_) return;
-    constexpr int64_t kLine = 64 / sizeof(T);
-    for (int64_t i = 0; i < kBlock; i += kLine) __builtin_prefetch(fetched_ + i);
-    fetched_ += kBlock;
+  // Beside vector k of a step.
+  LPREG_INLINE void fetch(int k, int64_t index) const {
+    static_assert(kUnroll == 2, "one half beside each vector of a step");
+    __builtin_prefetch(halves_[k] + ((index & advances_[k]) >> 1));
   }
 
  private:
-  const T* fetched_;
-  const bool is_known_;
+  const T* halves_[2];
+  int64_t advances_[2];  // a mask: all bits where there is something to fetch
 };
 
 // Calls step(k, where) for the vectors of [begin, end), a multiple of kVectors of them; k < kVectors is known

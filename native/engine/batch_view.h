@@ -12,6 +12,12 @@ namespace lpreg {
 
 constexpr int64_t kNoRow = -1;
 
+// The row that the same thread reads next, and how much of it is fetched meanwhile.
+struct NextRow {
+  int64_t row = kNoRow;
+  cpu::Share share = cpu::Share::kAll;
+};
+
 inline int64_t element_size(int32_t dtype) { return dtype == LPREG_FLOAT32 ? 4 : 2; }
 
 inline float load_element(const void* row, int32_t dtype, int64_t index) {
@@ -59,10 +65,10 @@ class BatchView {
   cpu::RowView row_view(const lpreg_matrix& matrix, int64_t row) const {
     return {row_data(matrix, row), batch_.vocab, matrix.dtype};
   }
-  // With the row that the same thread reads next; kNoRow: unknown.
-  cpu::RowView row_view(const lpreg_matrix& matrix, int64_t row, int64_t next) const {
-    const bool fetch = next != kNoRow && valid(next);
-    return {row_data(matrix, row), batch_.vocab, matrix.dtype, fetch ? row_data(matrix, next) : nullptr};
+  cpu::RowView row_view(const lpreg_matrix& matrix, int64_t row, NextRow next) const {
+    const bool fetch = next.row != kNoRow && valid(next.row);
+    return {row_data(matrix, row), batch_.vocab, matrix.dtype, fetch ? row_data(matrix, next.row) : nullptr,
+            next.share};
   }
 
  private:

@@ -19,7 +19,7 @@ const lpreg_row_state* proxy_state_of(const Workspace& workspace, int64_t row) {
   return workspace.proxy_states() == nullptr ? nullptr : workspace.proxy_states() + row;
 }
 
-void write_gradient_row(const Workspace& workspace, RowGradients* gradients, int64_t row, int64_t next,
+void write_gradient_row(const Workspace& workspace, RowGradients* gradients, int64_t row, NextRow next,
                         double grad_output, int slot) {
   gradients->write(row, next, workspace.states()[row], proxy_state_of(workspace, row),
                    workspace.coefficients().scaled(row, grad_output), slot);
@@ -39,7 +39,7 @@ void write_gradients(const LossCall& call, const Workspace& workspace, double gr
   RowGradients gradients(call.context, call.options.row, view, gradient, 0, view.vocab());
   for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_CONSUMED,
                [&](int64_t row, int slot) {
-                 write_gradient_row(workspace, &gradients, row, kNoRow, grad_output, slot);
+                 write_gradient_row(workspace, &gradients, row, {}, grad_output, slot);
                });
 }
 
@@ -59,7 +59,7 @@ class LossRun {
   // Statistics of all rows, then the objective.
   void forward() {
     workspace_.begin();
-    for_rows(LPREG_UNTOUCHED, [&](int64_t row, int64_t next, int) { read_row(row, next); });
+    for_rows(LPREG_UNTOUCHED, [&](int64_t row, int64_t next, int) { read_row(row, {next}); });
     check_logits(LPREG_UNTOUCHED);
     stage_.select(workspace_.states());
     evaluate_all(call_.context, &stage_, workspace_.states(), view_.rows());
@@ -82,13 +82,13 @@ class LossRun {
     if (!row_local) reach.emplace(options_, view_);
     RowGradients gradients(call_.context, options_.row, view_, gradient, 0, view_.vocab());
     for_rows(LPREG_CONSUMED, [&](int64_t row, int64_t next, int slot) {
-      read_row(row, kNoRow);
+      read_row(row, {next, cpu::Share::kFirstHalf});
       if (reach && may_be_selected(&*reach, row)) {
         deferred[static_cast<size_t>(row)] = 1;
         return;
       }
       stage_.evaluate(row, workspace_.states()[row]);
-      write_gradient_row(workspace_, &gradients, row, next, grad_output, slot);
+      write_gradient_row(workspace_, &gradients, row, {next, cpu::Share::kSecondHalf}, grad_output, slot);
     });
     if (!row_local) write_deferred(deferred, &gradients, grad_output);
     check_logits(LPREG_CONSUMED);
@@ -110,7 +110,7 @@ class LossRun {
     for_each_row_ahead(call_.context, view_.rows(), view_.vocab(), call_.call, status, body);
   }
 
-  void read_row(int64_t row, int64_t next) {
+  void read_row(int64_t row, NextRow next) {
     lpreg_row_state& state = workspace_.states()[row];
     lpreg_row_state* proxy = workspace_.proxy_states() == nullptr ? nullptr : workspace_.proxy_states() + row;
     if (proxy != nullptr) *proxy = core::masked_state();
@@ -140,7 +140,7 @@ class LossRun {
                  [&](int64_t i, int slot) {
                    const int64_t row = rows[static_cast<size_t>(i)];
                    stage_.evaluate(row, workspace_.states()[row]);
-                   write_gradient_row(workspace_, gradients, row, kNoRow, grad_output, slot);
+                   write_gradient_row(workspace_, gradients, row, {}, grad_output, slot);
                  });
   }
 

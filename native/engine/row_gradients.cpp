@@ -48,7 +48,7 @@ const float* RowGradients::dense_proxy(int64_t row, const lpreg_row_state* proxy
   return q;
 }
 
-void RowGradients::write(int64_t row, int64_t next, const lpreg_row_state& state,
+void RowGradients::write(int64_t row, NextRow next, const lpreg_row_state& state,
                          const lpreg_row_state* proxy_state, const core::RowCoefficients& coefficients,
                          int slot) {
   if ((state.flags & LPREG_ROW_MASKED) || core::all_zero(coefficients)) return fill(row, 0);

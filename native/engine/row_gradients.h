@@ -16,9 +16,8 @@ class RowGradients {
   RowGradients(const lpreg_context& context, const lpreg_row_options& options, const BatchView& view,
                const lpreg_matrix& gradient, int64_t vocab_start, int64_t vocab_total);
 
-  // Rows without coefficients are zeroed and not read; a NaN coefficient gives a row of NaN. `next`: the row
-  // whose logits this thread reads after that, or kNoRow.
-  void write(int64_t row, int64_t next, const lpreg_row_state& state, const lpreg_row_state* proxy_state,
+  // Rows without coefficients are zeroed and not read; a NaN coefficient gives a row of NaN.
+  void write(int64_t row, NextRow next, const lpreg_row_state& state, const lpreg_row_state* proxy_state,
              const core::RowCoefficients& coefficients, int slot);
 
  private:

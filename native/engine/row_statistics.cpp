@@ -66,7 +66,7 @@ lpreg_row_state row_state(const cpu::RowKernels& kernels, const lpreg_row_option
   return state;
 }
 
-lpreg_row_state RowStatistics::compute(int64_t row, int64_t next, bool want_kl,
+lpreg_row_state RowStatistics::compute(int64_t row, NextRow next, bool want_kl,
                                        lpreg_row_state* proxy_state) const {
   const lpreg_batch& batch = view_.batch();
   const int64_t action = batch.actions == nullptr ? kNoAction : view_.action(row);

@@ -29,8 +29,7 @@ class RowStatistics {
       : kernels_(context.kernels), options_(options), view_(view), want_entropy_(want_entropy) {}
 
   // `proxy_state` is written for LPREG_PROXY_OLD only. KL(q||p) to an old policy costs a sweep: want_kl.
-  // `next`: the row that this thread computes after this one, or kNoRow.
-  lpreg_row_state compute(int64_t row, int64_t next, bool want_kl, lpreg_row_state* proxy_state) const;
+  lpreg_row_state compute(int64_t row, NextRow next, bool want_kl, lpreg_row_state* proxy_state) const;
 
  private:
   void add_old_proxy(int64_t row, int64_t action, bool want_kl, lpreg_row_state* proxy_state,

@@ -77,7 +77,7 @@ void write_gradient_rows(const RowCall& call, Shard shard, const lpreg_row_state
                                                           value_at(cotangents.entropy, row),
                                                           value_at(cotangents.kl, row)};
                  const bool valid = view.valid(row);
-                 gradients.write(row, kNoRow, valid ? states[row] : core::masked_state(),
+                 gradients.write(row, {}, valid ? states[row] : core::masked_state(),
                                  proxy_states == nullptr ? nullptr : proxy_states + row, coefficients, slot);
                });
 }
@@ -109,7 +109,7 @@ void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* state
   const auto compute = [&](int64_t row, int64_t next, int) {
     if (proxy_states != nullptr) proxy_states[row] = core::masked_state();
     lpreg_row_state* proxy = proxy_states == nullptr ? nullptr : proxy_states + row;
-    states[row] = view.valid(row) ? statistics.compute(row, next, want_kl, proxy) : core::masked_state();
+    states[row] = view.valid(row) ? statistics.compute(row, {next}, want_kl, proxy) : core::masked_state();
   };
   for_each_row_ahead(call.context, view.rows(), view.vocab(), call.call, LPREG_UNTOUCHED, compute);
   if (non_finite == LPREG_NON_FINITE_ERROR) {
