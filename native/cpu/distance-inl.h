@@ -1,7 +1,7 @@
 // d = z' - max', the distance of a logit from its row's maximum, with and without softcap.
 #pragma once
 
-#include "exp-inl.h"
+#include "polynomial_exp-inl.h"
 #include "row_kernels.h"
 
 namespace lpreg::cpu {
@@ -64,10 +64,10 @@ class Distance<true> {
     const Float difference = bounded - max_;
     const Float subtracted = difference - bounded;
     const Float rest = (bounded - (difference - subtracted)) - (max_ + subtracted);
-    const Exp::Reduced x = exp_.reduce(difference, rest);
-    const Float w = Exp::exp(x);
+    const PolynomialExp::Reduced x = exp_.reduce(difference, rest);
+    const Float w = PolynomialExp::exp(x);
     const Float reciprocal = Lanes::splat(1.0F) / Lanes::fma(w, a_, b_);
-    const Float d = numerator_ * Exp::exp_minus_1(x) * reciprocal;
+    const Float d = numerator_ * PolynomialExp::exp_minus_1(x) * reciprocal;
     const Float derivative = (derivative_numerator_ * reciprocal) * (w * reciprocal);
     const Lanes::Mask masked_token = is_minus_infinity(z);
     return {Lanes::select(masked_token, Lanes::splat(kMinusInfinity), d),
@@ -90,7 +90,7 @@ class Distance<true> {
     derivative_numerator_ = Lanes::splat(static_cast<float>(4.0 * s));
   }
 
-  Exp exp_;  // of 2 d / cap
+  PolynomialExp exp_;  // of 2 d / cap
   Float bound_, max_, a_, b_, numerator_, derivative_numerator_;
 };
 

@@ -47,17 +47,16 @@ struct Gradient : EveryBlockAlike {
   LPREG_INLINE void step(int k, Where where) {
     next.fetch(k, where.index);
     const auto point = distance.at(where.load(row));
-    const Lanes::Float d = exp.finite(point.d);
+    const Exp::Term x = exp.roughly_at(point.d);
     Lanes::Float factor = kept, offset = constant;
     if constexpr (kKind != GradientKind::kSimple) {
       factor = Lanes::select(Lanes::at_least(point.d, cut), kept, dropped);
     }
     if constexpr (kKind == GradientKind::kFull) {
-      factor = Lanes::fma(slope, d, factor);
+      factor = Lanes::fma(slope, x.d, factor);
       if (q != nullptr) offset = Lanes::fma(minus_proxy_scale, where.load(q), constant);
     }
-    const Exp::Reduced x = exp.reduce(d);
-    Lanes::Float g = Lanes::fma(Exp::fraction(x), x.scale * factor, offset);
+    Lanes::Float g = Exp::scaled(x, factor, offset);
     if constexpr (kSoftcap) g = g * point.derivative;
     where.store(out, g);
   }

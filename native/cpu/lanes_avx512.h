@@ -14,6 +14,7 @@ struct Lanes {
   using Float = __m512;
   using Mask = __mmask16;
   using Count = __m512i;
+  using Table = __m512;  // sixteen entries
   static constexpr int kWidth = 16;
   static constexpr bool kHasFma = true;
 
@@ -50,9 +51,22 @@ struct Lanes {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(x), 23));
   }
 
+  // Of the table's entry for the low four bits of each lane.
+  static LPREG_INLINE Table load_table(const uint32_t* entries) { return _mm512_loadu_ps(entries); }
+  static LPREG_INLINE Float lookup(Table table, Float index) {
+    return _mm512_permutexvar_ps(_mm512_castps_si512(index), table);
+  }
+  // Adds bits, not numbers.
+  static LPREG_INLINE Float add_shifted_left_19(Float bits, Float x) {
+    const __m512i shifted = _mm512_slli_epi32(_mm512_castps_si512(x), 19);
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(bits), shifted));
+  }
+
   static LPREG_INLINE Mask equal(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
   static LPREG_INLINE Mask at_least(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
   static LPREG_INLINE Mask greater(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+  // True for NaN.
+  static LPREG_INLINE Mask not_less(Float a, Float b) { return _mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ); }
   static LPREG_INLINE Mask both(Mask a, Mask b) { return _kand_mask16(a, b); }
   static LPREG_INLINE Mask either(Mask a, Mask b) { return _kor_mask16(a, b); }
   static LPREG_INLINE Mask without(Mask a, Mask b) { return _kandn_mask16(b, a); }
@@ -60,6 +74,13 @@ struct Lanes {
 
   static LPREG_INLINE Float select(Mask m, Float a, Float b) { return _mm512_mask_blend_ps(m, b, a); }
   static LPREG_INLINE Float zero_unless(Mask m, Float x) { return _mm512_maskz_mov_ps(m, x); }
+  // a b + c, or 0 or c in the other lanes.
+  static LPREG_INLINE Float fma_or_zero(Mask m, Float a, Float b, Float c) {
+    return _mm512_maskz_fmadd_ps(m, a, b, c);
+  }
+  static LPREG_INLINE Float fma_where(Mask m, Float a, Float b, Float c) {
+    return _mm512_mask3_fmadd_ps(a, b, c, m);
+  }
   static LPREG_INLINE Float add_where(Float sum, Mask m, Float x) {
     return _mm512_mask_add_ps(sum, m, sum, x);
   }

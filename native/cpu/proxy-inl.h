@@ -32,7 +32,7 @@ struct Cross : EveryBlockAlike {
   LPREG_INLINE void step(int k, Where where) {
     const Lanes::Float old_d = old_distance.at(where.load(old)).d;
     const Lanes::Float current_d = current_distance.at(where.load(current)).d;
-    const Lanes::Float e = exp(exp.finite(old_d));
+    const Lanes::Float e = Exp::value(exp.at(old_d));
     const Lanes::Mask keep = Lanes::at_least(old_d, cut);
     const Lanes::Mask gone = is_minus_infinity(current_d);
     lost.add(Lanes::both(keep, gone));
@@ -62,7 +62,7 @@ struct FillProxy : EveryBlockAlike {
   template <class Where>
   LPREG_INLINE void step(int, Where where) {
     const Lanes::Float d = distance.at(where.load(old)).d;
-    where.store(q, Lanes::zero_unless(Lanes::at_least(d, cut), exp(exp.finite(d)) * scale));
+    where.store(q, Lanes::zero_unless(Lanes::at_least(d, cut), Exp::value(exp.at(d)) * scale));
   }
   LPREG_INLINE void flush() {}
 };

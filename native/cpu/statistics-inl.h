@@ -53,17 +53,12 @@ struct Statistics {
   LPREG_INLINE void plain_step(int k, Where where) {
     next.fetch(k, where.index);
     const Lanes::Float d = distance.at(where.load(row)).d;
-    const Lanes::Float finite = exp.finite(d);
+    const Exp::Term x = exp.at(d);
     Sum& sum = has(kKept) ? dropped : rest;
-    if constexpr (has(kMoment)) {
-      const Lanes::Float e = exp(finite);
-      sum.add(k, e);
-      moment.add_product(k, e, finite);
-    } else {
-      const Exp::Reduced x = exp.reduce(finite);
-      sum.add_product(k, Exp::fraction(x), x.scale);
-    }
-    if constexpr (has(kRaw)) raw_rest.add(k, raw_exp(raw_exp.finite(d)));
+    const Lanes::Float e = Exp::value(x);
+    sum.add(k, e);
+    if constexpr (has(kMoment)) moment.add_moment(k, x, e);
+    if constexpr (has(kRaw)) raw_rest.add(k, Exp::value(raw_exp.at(d)));
     if constexpr (has(kLinear)) linear.add_unless(k, is_minus_infinity(d), d);
   }
 
@@ -72,8 +67,8 @@ struct Statistics {
     next.fetch(k, where.index);
     const Lanes::Float z = where.load(row);
     const Lanes::Float d = distance.at(z).d;
-    const Lanes::Float finite = exp.finite(d);
-    const Lanes::Float e = exp(finite);
+    const Exp::Term x = exp.at(d);
+    const Lanes::Float e = Exp::value(x);
     const Lanes::Mask is_max = Lanes::equal(z, max);
     maxima.add(is_max);
     if constexpr (has(kKept)) {
@@ -84,8 +79,8 @@ struct Statistics {
     } else {
       rest.add_unless(k, is_max, e);
     }
-    if constexpr (has(kMoment)) moment.add_product(k, e, finite);
-    if constexpr (has(kRaw)) raw_rest.add_unless(k, is_max, raw_exp(raw_exp.finite(d)));
+    if constexpr (has(kMoment)) moment.add_moment(k, x, e);
+    if constexpr (has(kRaw)) raw_rest.add_unless(k, is_max, Exp::value(raw_exp.at(d)));
     if constexpr (has(kLinear)) linear.add_unless(k, is_minus_infinity(d), d);
   }
 
@@ -94,13 +89,13 @@ struct Statistics {
   LPREG_INLINE void lesser_step(int k, Where where) {
     next.fetch(k, where.index);
     const Lanes::Float d = distance.at(where.load(row)).d;
-    const Lanes::Float finite = exp.finite(d);
-    const Lanes::Float e = exp(finite);
+    const Exp::Term x = exp.at(d);
+    const Lanes::Float e = Exp::value(x);
     const Lanes::Mask keep = Lanes::at_least(d, cut);
     kept.add(keep);
     kept_rest.add_where(k, keep, e);
     dropped.add_unless(k, keep, e);
-    if constexpr (has(kMoment)) moment.add_product(k, e, finite);
+    if constexpr (has(kMoment)) moment.add_moment(k, x, e);
   }
 
   LPREG_INLINE void flush() {

@@ -159,8 +159,8 @@ class Sum {
   LPREG_INLINE void add_unless(int k, Lanes::Mask m, Lanes::Float x) {
     lanes_[k] = Lanes::add_unless(lanes_[k], m, x);
   }
-  LPREG_INLINE void add_product(int k, Lanes::Float x, Lanes::Float y) {
-    lanes_[k] = Lanes::fma(x, y, lanes_[k]);
+  LPREG_INLINE void add_moment(int k, const Exp::Term& x, Lanes::Float e) {
+    lanes_[k] = Exp::add_moment(lanes_[k], x, e);
   }
 
   LPREG_INLINE void flush() {

@@ -1,5 +1,13 @@
 // Row kernels for AVX2, FMA and F16C.
 #include "lanes_avx2.h"
+#include "polynomial_exp-inl.h"
+
+namespace lpreg::cpu {
+namespace {
+using Exp = PolynomialExp;
+}
+}  // namespace lpreg::cpu
+
 #include "row_kernels-inl.h"
 #include "targets.h"
 

@@ -6,6 +6,7 @@
 #endif
 
 #include "lanes_avx512.h"
+#include "table_exp-inl.h"
 #include "row_kernels-inl.h"
 #include "targets.h"
 

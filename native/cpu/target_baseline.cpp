@@ -1,5 +1,13 @@
 // Row kernels for any machine: no instruction set assumed.
 #include "lanes_baseline.h"
+#include "polynomial_exp-inl.h"
+
+namespace lpreg::cpu {
+namespace {
+using Exp = PolynomialExp;
+}
+}  // namespace lpreg::cpu
+
 #include "row_kernels-inl.h"
 #include "targets.h"
 

@@ -1,5 +1,13 @@
 // Row kernels for NEON.
 #include "lanes_neon.h"
+#include "polynomial_exp-inl.h"
+
+namespace lpreg::cpu {
+namespace {
+using Exp = PolynomialExp;
+}
+}  // namespace lpreg::cpu
+
 #include "row_kernels-inl.h"
 #include "targets.h"
 

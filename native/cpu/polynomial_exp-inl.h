@@ -10,19 +10,12 @@
 
 #include <cstdint>
 
-#include "element.h"
+#include "exp_unit-inl.h"
 
 namespace lpreg::cpu {
 namespace {
 
-// Temperatures and caps beyond these bounds act like the bound; in between no constant below is subnormal or
-// infinite.
-constexpr double kSmallestUnit = 0x1p-80;
-constexpr double kLargestUnit = 0x1p80;
-
-LPREG_INLINE double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
-
-class Exp {
+class PolynomialExp {
  public:
   using Float = Lanes::Float;
 
@@ -30,13 +23,16 @@ class Exp {
   struct Reduced {
     Float scale, r;
   };
+  struct Term {
+    Float d;  // finite: where it was less than any d with e > 0, such a d with e = 0
+    Reduced reduced;
+  };
 
-  explicit LPREG_INLINE Exp(double unit) {
-    unit = clamp(unit, kSmallestUnit, kLargestUnit);
-    const double per_unit = kLog2E / unit;
-    const float upper = static_cast<float>(per_unit);
-    per_unit_ = Lanes::splat(upper);
-    per_unit_rest_ = Lanes::splat(static_cast<float>(per_unit - static_cast<double>(upper)));
+  explicit LPREG_INLINE PolynomialExp(double unit) {
+    unit = bounded_unit(unit);
+    const TwoFloats per_unit(kLog2E / unit);
+    per_unit_ = Lanes::splat(per_unit.upper);
+    per_unit_rest_ = Lanes::splat(per_unit.rest);
     const double step = kLn2 * unit;
     const float exact_step = upper_bits(static_cast<float>(step));
     step_ = Lanes::splat(exact_step);
@@ -44,12 +40,26 @@ class Exp {
     lowest_ = Lanes::splat(static_cast<float>(kLowestExponent * step));
   }
 
-  // Replaces -inf and whatever else has e = 0 by a finite d with e = 0. NaN stays.
-  LPREG_INLINE Float finite(Float d) const { return Lanes::max(lowest_, d); }
+  // For any d <= 0, also -inf; NaN gives NaN.
+  LPREG_INLINE Term at(Float d) const {
+    const Float finite = Lanes::max(lowest_, d);
+    return {finite, reduce(finite)};
+  }
+  // The same with a relative error of |d / unit| 2^-24: less than an ulp of the largest e of a row.
+  LPREG_INLINE Term roughly_at(Float d) const {
+    const Float finite = Lanes::max(lowest_, d);
+    return {finite, reduce<false>(finite)};
+  }
 
-  // exp(d / unit) of a d that went through finite().
-  LPREG_INLINE Float operator()(Float d) const { return exp(reduce(d)); }
+  static LPREG_INLINE Float value(const Term& x) { return exp(x.reduced); }
+  // sum + e d, which is `sum` for e = 0.
+  static LPREG_INLINE Float add_moment(Float sum, const Term& x, Float e) { return Lanes::fma(e, x.d, sum); }
+  // e factor + offset, which is `offset` for e = 0.
+  static LPREG_INLINE Float scaled(const Term& x, Float factor, Float offset) {
+    return Lanes::fma(fraction(x.reduced), x.reduced.scale * factor, offset);
+  }
 
+  template <bool kPrecise = true>
   LPREG_INLINE Reduced reduce(Float d) const {
     // Adding 1.5 * 2^23 rounds to an integer; adding -kLowestExponent too leaves the biased exponent of
     // 2^(k-1) in the low bits, which is 0, and so is the float made of it, for k = kLowestExponent.
@@ -58,7 +68,8 @@ class Exp {
     const Float k = shifted - shift;
     const Float scale = Lanes::shift_left_23(shifted);
     if constexpr (Lanes::kHasFma) {
-      return {scale, Lanes::fma(d, per_unit_rest_, Lanes::fma(d, per_unit_, -k))};
+      const Float r = Lanes::fma(d, per_unit_, -k);
+      return {scale, kPrecise ? Lanes::fma(d, per_unit_rest_, r) : r};
     } else {
       return {scale, ((d - k * step_) - k * step_rest_) * per_unit_};
     }
@@ -70,10 +81,6 @@ class Exp {
   }
 
   static LPREG_INLINE Float exp(const Reduced& x) { return fraction(x) * x.scale; }
-  // exp / scale: a use that multiplies another factor by `scale`, a power of two, waits less long for exp.
-  static LPREG_INLINE Float fraction(const Reduced& x) {
-    return Lanes::fma(x.r, slope(x.r), Lanes::splat(2.0F));
-  }
   // exp - 1, precise near 0.
   static LPREG_INLINE Float exp_minus_1(const Reduced& x) {
     const Float exact = x.scale + x.scale - Lanes::splat(1.0F);
@@ -81,8 +88,11 @@ class Exp {
   }
 
  private:
-  static constexpr double kLog2E = 1.4426950408889634;
-  static constexpr double kLn2 = 0.6931471805599453;
+  // exp / scale: a use that multiplies another factor by `scale`, a power of two, waits less long for exp.
+  static LPREG_INLINE Float fraction(const Reduced& x) {
+    return Lanes::fma(x.r, slope(x.r), Lanes::splat(2.0F));
+  }
+
   static constexpr int kLowestExponent = -126;
 
   // 2 (2^r - 1) / r: minimax, with a relative error of 2^r below 7.3e-9.
