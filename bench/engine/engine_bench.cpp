@@ -29,7 +29,7 @@ struct Arguments {
   std::vector<std::string> libraries;
   std::map<std::string, std::string> values = {
       {"loss", "grpo"},     {"form", "in-place"}, {"rows", "256"},  {"vocab", "151936"}, {"dtype", "float32"},
-      {"logits", "peaked"}, {"threads", "1"},     {"rounds", "15"}, {"no-entropy", ""}, {"cpu-time", ""}};
+      {"logits", "peaked"}, {"threads", "1"},     {"rounds", "15"}, {"no-entropy", ""},  {"cpu-time", ""}};
 
   const std::string& of(const char* name) const { return values.at(name); }
   int64_t number(const char* name) const { return std::atoll(of(name).c_str()); }

@@ -32,16 +32,15 @@ struct Lanes {
   }
   // Not vcvtneps2bf16, which flushes subnormals.
   static LPREG_INLINE void store(BFloat16* p, Float x) {
-    const __m512i bits = _mm512_castps_si512(x);
+    // Any NaN becomes the one that rounding leaves a NaN.
+    const __m512i bits = _mm512_castps_si512(_mm512_fixupimm_ps(x, x, _mm512_set1_epi32(0x33), 0));
     const Mask odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
     const __m512i down = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF));
     const __m512i rounded = _mm512_mask_add_epi32(down, odd, down, _mm512_set1_epi32(1));
-    const Mask is_nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
-    const __m512i chosen = _mm512_mask_or_epi32(rounded, is_nan, bits, _mm512_set1_epi32(0x400000));
     const __m512i upper_halves =
         _mm512_set_epi16(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1,  //
                          31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
-    store_16(p, _mm512_castsi512_si256(_mm512_permutexvar_epi16(upper_halves, chosen)));
+    store_16(p, _mm512_castsi512_si256(_mm512_permutexvar_epi16(upper_halves, rounded)));
   }
 
   static LPREG_INLINE Float fma(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }

@@ -41,17 +41,21 @@ LPREG_INLINE Lanes::Float joined(const Lanes::Float* lanes) {
 
 // NaN is dropped here and found by the sums of the second sweep.
 template <class T>
-LPREG_OUT_OF_LOOP float maximum(const T* row, int64_t count, BlockMaxima* blocks) {
+LPREG_OUT_OF_LOOP float maximum(const T* row, const RowView& view, BlockMaxima* blocks) {
   constexpr int kVectors = 8;  // only the latency of max to hide
   static_assert(kBlock % (kVectors * Lanes::kWidth) == 0, "a block is a whole number of steps");
+  const int64_t count = view.count;
   const int64_t whole = count - count % kBlock;
+  const NextRow<T> next(view, kFetchedByMaximum);
   Lanes::Float all = Lanes::splat(kMinusInfinity);
   for (int64_t i = 0; i < whole; i += kBlock) {
     Lanes::Float lanes[kVectors];
     LPREG_UNROLL
     for (int k = 0; k < kVectors; ++k) lanes[k] = Lanes::splat(kMinusInfinity);
-    walk<kVectors>(i, i + kBlock,
-                   [&](int k, auto where) LPREG_LAMBDA { lanes[k] = Lanes::max(where.load(row), lanes[k]); });
+    walk<kVectors>(i, i + kBlock, [&](int k, auto where) LPREG_LAMBDA {
+      if (k == 0) next.fetch(where.index);
+      lanes[k] = Lanes::max(where.load(row), lanes[k]);
+    });
     const Lanes::Float block = joined<kVectors>(lanes);
     blocks->put(i / kBlock, block);
     all = Lanes::max(block, all);

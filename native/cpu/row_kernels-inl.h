@@ -63,9 +63,8 @@ void part_of_row(RowView row, ExpParams params, bool want_moment, bool want_raw,
   with_row(row, params, [&](auto* data, auto softcap) {
     const auto write = [&](auto wanted) {
       BlockMaxima blocks(row.count);
-      const float max = maximum(data, row.count, &blocks);
-      const auto sums =
-          statistics<softcap.value, wanted.value>(data, row, &blocks, params, max, 0.0F);
+      const float max = maximum(data, row, &blocks);
+      const auto sums = statistics<softcap.value, wanted.value>(data, row, &blocks, params, max, 0.0F);
       write_part(sums, params, max, sums.rest.total(), part);
     };
     // The raw sum is rare: then the moment comes along.
@@ -80,8 +79,7 @@ void kept_of_row(RowView row, ExpParams params, float max, float cut, bool want_
   with_row(row, params, [&](auto* data, auto softcap) {
     with_flag(want_linear, [&](auto linear) {
       constexpr unsigned kWanted = kKept | (linear.value ? kLinear : 0);
-      const auto sums =
-          statistics<softcap.value, kWanted>(data, row, nullptr, params, max, cut);
+      const auto sums = statistics<softcap.value, kWanted>(data, row, nullptr, params, max, cut);
       write_kept(sums, params, kept);
     });
   });
@@ -93,9 +91,8 @@ void part_and_kept_of_row(RowView row, ExpParams params, bool want_moment, float
     with_flag(want_moment, [&](auto moment) {
       constexpr unsigned kWanted = kKept | (moment.value ? kMoment : 0);
       BlockMaxima blocks(row.count);
-      const float max = maximum(data, row.count, &blocks);
-      const auto sums =
-          statistics<softcap.value, kWanted>(data, row, &blocks, params, max, cut);
+      const float max = maximum(data, row, &blocks);
+      const auto sums = statistics<softcap.value, kWanted>(data, row, &blocks, params, max, cut);
       write_kept(sums, params, kept);
       write_part(sums, params, max, kept->kept_rest + kept->dropped, part);
     });

@@ -13,17 +13,14 @@
 
 namespace lpreg::cpu {
 
-// How much of the row that is read next a sweep fetches towards the caches.
-enum class Share { kFirstHalf, kSecondHalf, kAll };
-
 struct RowView {
   const void* data;
   int64_t count;
   int32_t dtype;  // lpreg_dtype
-  // The row, as long and of the same dtype, that this thread reads next; nullptr: unknown. A maximum fetches
-  // nothing of it.
+  // The row, as long and of the same dtype, that this thread reads next, fetched towards the caches
+  // meanwhile; nullptr: unknown.
   const void* next = nullptr;
-  Share next_share = Share::kAll;
+  bool gradient_follows = false;  // a gradient of this row, before the next one is read, fetches the rest
 };
 
 struct ExpParams {

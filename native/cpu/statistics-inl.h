@@ -25,10 +25,10 @@ struct Statistics {
   Counter maxima, kept;
   Sum rest, moment, raw_rest, kept_rest, dropped, linear;
 
-  LPREG_INLINE Statistics(const T* data, const RowView& view, const BlockMaxima* block_maxima, const ExpParams& params,
-                          float max_value, float cut_value)
+  LPREG_INLINE Statistics(const T* data, const RowView& view, const BlockMaxima* block_maxima,
+                          const ExpParams& params, float max_value, float cut_value)
       : row(data),
-        next(view),
+        next(view, fetched_by_sums(view)),
         blocks(block_maxima),
         distance(max_value, params),
         exp(params.temperature),
@@ -51,7 +51,7 @@ struct Statistics {
 
   template <class Where>
   LPREG_INLINE void plain_step(int k, Where where) {
-    next.fetch(k, where.index);
+    next.fetch(where.index);
     const Lanes::Float d = distance.at(where.load(row)).d;
     const Exp::Term x = exp.at(d);
     Sum& sum = has(kKept) ? dropped : rest;
@@ -64,7 +64,7 @@ struct Statistics {
 
   template <class Where>
   LPREG_INLINE void step(int k, Where where) {
-    next.fetch(k, where.index);
+    next.fetch(where.index);
     const Lanes::Float z = where.load(row);
     const Lanes::Float d = distance.at(z).d;
     const Exp::Term x = exp.at(d);
@@ -87,7 +87,7 @@ struct Statistics {
   // Of the rows with block maxima: no raw and no linear sum.
   template <class Where>
   LPREG_INLINE void lesser_step(int k, Where where) {
-    next.fetch(k, where.index);
+    next.fetch(where.index);
     const Lanes::Float d = distance.at(where.load(row)).d;
     const Exp::Term x = exp.at(d);
     const Lanes::Float e = Exp::value(x);
@@ -112,8 +112,9 @@ struct Statistics {
 };
 
 template <bool kSoftcap, unsigned kWanted, class T>
-LPREG_INLINE Statistics<kSoftcap, kWanted, T> statistics(const T* row, const RowView& view, const BlockMaxima* blocks,
-                                                         const ExpParams& params, float max, float cut) {
+LPREG_INLINE Statistics<kSoftcap, kWanted, T> statistics(const T* row, const RowView& view,
+                                                         const BlockMaxima* blocks, const ExpParams& params,
+                                                         float max, float cut) {
   Statistics<kSoftcap, kWanted, T> body(row, view, blocks, params, max, cut);
   sweep(view.count, body);
   return body;

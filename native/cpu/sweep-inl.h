@@ -61,31 +61,33 @@ struct RaggedVector {
   }
 };
 
+// What a sweep fetches of the next row, in eighths. Memory is the limit of a row that is not in the caches,
+// so that each sweep fetches in proportion to its time, or a little more where others have less to do.
+struct Eighths {
+  int begin, end;
+};
+constexpr Eighths kFetchedByMaximum = {0, 1};
+constexpr Eighths kFetchedByGradient = {5, 8};
+LPREG_INLINE Eighths fetched_by_sums(const RowView& row) { return {1, row.gradient_follows ? 5 : 8}; }
+
 // Brings the row that is read next into the caches while this one is computed on: without it the first sweep
-// of a row waits for memory and the later ones leave memory idle. The halves of the next row advance half as
-// fast as this one. Fetching the beginning of this row again costs less than asking whether to fetch.
+// of a row waits for memory and the later ones leave memory idle.
 template <class T>
 class NextRow {
  public:
-  explicit LPREG_INLINE NextRow(const RowView& row) {
-    const T* const next = static_cast<const T*>(row.next);
-    const bool first = next != nullptr && row.next_share != Share::kSecondHalf;
-    const bool second = next != nullptr && row.next_share != Share::kFirstHalf;
-    halves_[0] = first ? next : static_cast<const T*>(row.data);
-    halves_[1] = second ? next + row.count / 2 : static_cast<const T*>(row.data);
-    advances_[0] = first ? -1 : 0;
-    advances_[1] = second ? -1 : 0;
+  LPREG_INLINE NextRow(const RowView& row, Eighths part)
+      : begin_(static_cast<const T*>(row.next == nullptr ? row.data : row.next)),
+        rate_(row.next == nullptr ? 0 : part.end - part.begin) {
+    begin_ += row.next == nullptr ? 0 : row.count * part.begin / 8;
   }
 
-  // Beside vector k of a step.
-  LPREG_INLINE void fetch(int k, int64_t index) const {
-    static_assert(kUnroll == 2, "one half beside each vector of a step");
-    __builtin_prefetch(halves_[k] + ((index & advances_[k]) >> 1));
-  }
+  // Beside the vector at `index` of this row. Fetching the beginning of this row again costs less than asking
+  // whether to fetch.
+  LPREG_INLINE void fetch(int64_t index) const { __builtin_prefetch(begin_ + (index * rate_ >> 3)); }
 
  private:
-  const T* halves_[2];
-  int64_t advances_[2];  // a mask: all bits where there is something to fetch
+  const T* begin_;
+  int64_t rate_;  // eighths of a row per row
 };
 
 // Calls step(k, where) for the vectors of [begin, end), a multiple of kVectors of them; k < kVectors is known

@@ -13,7 +13,7 @@
 namespace lpreg::cpu {
 namespace {
 
-class Exp {
+class TableExp {
  public:
   using Float = Lanes::Float;
 
@@ -23,7 +23,7 @@ class Exp {
     Float d, power, r, slope;
   };
 
-  explicit LPREG_INLINE Exp(double unit) {
+  explicit LPREG_INLINE TableExp(double unit) {
     unit = bounded_unit(unit);
     const TwoFloats per_unit(kLog2E / unit);
     per_unit_ = Lanes::splat(per_unit.upper);
@@ -68,12 +68,11 @@ class Exp {
     return Lanes::fma(r, q, Lanes::splat(0x1.62e43p-1F));
   }
 
-  // The bits of 2^(i/16) less i << 19: adding n << 19 gives those of 2^(n/16). The fourth is rounded up, not to
-  // nearest, so that the errors of all add up to nearly nothing.
+  // The bits of 2^(i/16) less i << 19: adding n << 19 gives those of 2^(n/16). The fourth is rounded up, not
+  // to nearest, so that the errors of all add up to nearly nothing.
   static constexpr uint32_t kPowers[16] = {
-      0x3F800000, 0x3F7DAAC3, 0x3F7B95C2, 0x3F79C3D4, 0x3F7837F0, 0x3F76F532,
-      0x3F75FED7, 0x3F75583F, 0x3F7504F3, 0x3F7508A4, 0x3F75672A, 0x3F76248C,
-      0x3F7744FD, 0x3F78CCDF, 0x3F7AC0C7, 0x3F7D257D};
+      0x3F800000, 0x3F7DAAC3, 0x3F7B95C2, 0x3F79C3D4, 0x3F7837F0, 0x3F76F532, 0x3F75FED7, 0x3F75583F,
+      0x3F7504F3, 0x3F7508A4, 0x3F75672A, 0x3F76248C, 0x3F7744FD, 0x3F78CCDF, 0x3F7AC0C7, 0x3F7D257D};
 
   Float per_unit_, per_unit_rest_;  // log2(e) / unit
   Float lowest_;

@@ -7,6 +7,13 @@
 
 #include "lanes_avx512.h"
 #include "table_exp-inl.h"
+
+namespace lpreg::cpu {
+namespace {
+using Exp = TableExp;
+}
+}  // namespace lpreg::cpu
+
 #include "row_kernels-inl.h"
 #include "targets.h"
 

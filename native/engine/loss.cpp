@@ -37,10 +37,9 @@ void write_gradients(const LossCall& call, const Workspace& workspace, double gr
                      const lpreg_matrix& gradient) {
   const BatchView view(call.batch);
   RowGradients gradients(call.context, call.options.row, view, gradient, 0, view.vocab());
-  for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_CONSUMED,
-               [&](int64_t row, int slot) {
-                 write_gradient_row(workspace, &gradients, row, {}, grad_output, slot);
-               });
+  for_each_row(
+      call.context, view.rows(), view.vocab(), call.call, LPREG_CONSUMED,
+      [&](int64_t row, int slot) { write_gradient_row(workspace, &gradients, row, {}, grad_output, slot); });
 }
 
 // One evaluation of the whole loss: the passes over the rows, in the order that the objective allows.
@@ -82,13 +81,13 @@ class LossRun {
     if (!row_local) reach.emplace(options_, view_);
     RowGradients gradients(call_.context, options_.row, view_, gradient, 0, view_.vocab());
     for_rows(LPREG_CONSUMED, [&](int64_t row, int64_t next, int slot) {
-      read_row(row, {next, cpu::Share::kFirstHalf});
+      read_row(row, {next, true});
       if (reach && may_be_selected(&*reach, row)) {
         deferred[static_cast<size_t>(row)] = 1;
         return;
       }
       stage_.evaluate(row, workspace_.states()[row]);
-      write_gradient_row(workspace_, &gradients, row, {next, cpu::Share::kSecondHalf}, grad_output, slot);
+      write_gradient_row(workspace_, &gradients, row, {next}, grad_output, slot);
     });
     if (!row_local) write_deferred(deferred, &gradients, grad_output);
     check_logits(LPREG_CONSUMED);
