@@ -44,8 +44,8 @@ struct Gradient : EveryBlockAlike {
         minus_proxy_scale(Lanes::splat(-static_cast<float>(params.proxy_scale))) {}
 
   template <class Where>
-  LPREG_INLINE void step(int, Where where) {
-    next.fetch(where.index);
+  LPREG_INLINE void step(int k, Where where) {
+    next.fetch(k, where.index);
     const auto point = distance.at(where.load(row));
     const Exp::Term x = exp.roughly_at(point.d);
     Lanes::Float factor = kept, offset = constant;

@@ -51,7 +51,7 @@ struct Statistics {
 
   template <class Where>
   LPREG_INLINE void plain_step(int k, Where where) {
-    next.fetch(where.index);
+    next.fetch(k, where.index);
     const Lanes::Float d = distance.at(where.load(row)).d;
     const Exp::Term x = exp.at(d);
     Sum& sum = has(kKept) ? dropped : rest;
@@ -64,7 +64,7 @@ struct Statistics {
 
   template <class Where>
   LPREG_INLINE void step(int k, Where where) {
-    next.fetch(where.index);
+    next.fetch(k, where.index);
     const Lanes::Float z = where.load(row);
     const Lanes::Float d = distance.at(z).d;
     const Exp::Term x = exp.at(d);
@@ -87,7 +87,7 @@ struct Statistics {
   // Of the rows with block maxima: no raw and no linear sum.
   template <class Where>
   LPREG_INLINE void lesser_step(int k, Where where) {
-    next.fetch(where.index);
+    next.fetch(k, where.index);
     const Lanes::Float d = distance.at(where.load(row)).d;
     const Exp::Term x = exp.at(d);
     const Lanes::Float e = Exp::value(x);

@@ -81,9 +81,11 @@ class NextRow {
     begin_ += row.next == nullptr ? 0 : row.count * part.begin / 8;
   }
 
-  // Beside the vector at `index` of this row. Fetching the beginning of this row again costs less than asking
-  // whether to fetch.
-  LPREG_INLINE void fetch(int64_t index) const { __builtin_prefetch(begin_ + (index * rate_ >> 3)); }
+  // Beside vector k of a step, at `index` of this row, where it begins a cache line. Fetching the beginning
+  // of this row again costs less than asking whether to fetch.
+  LPREG_INLINE void fetch(int k, int64_t index) const {
+    if (k * Lanes::kWidth * int{sizeof(T)} % 64 == 0) __builtin_prefetch(begin_ + (index * rate_ >> 3));
+  }
 
  private:
   const T* begin_;
