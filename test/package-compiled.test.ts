@@ -1,6 +1,6 @@
 /** The packed package without its prebuild: what its error tells the user to do is done, and works. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, normalize } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { outcome, Project } from './support/package/project.js';
 import { packedFiles, Tarballs } from './support/package/tarball.js';
@@ -42,7 +42,7 @@ function filesCompiled(): Set<string> {
   const text = depfiles.map((path) => readFileSync(join(folder, path), 'utf8')).join('\n');
   const paths = text
     .split(/\s+/)
-    .map(normalize)
+    .map((path) => resolve(folder, path))
     .filter((path) => path.startsWith(project.installed('native/')));
   return new Set(paths.map((path) => path.slice(project.installed('/').length)));
 }
