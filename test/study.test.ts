@@ -172,7 +172,9 @@ describe('npm run study', () => {
     const folder = mkdtempSync(join(tmpdir(), 'study-'));
     try {
       const file = join(folder, 'runs.jsonl');
-      expect(run('--out', file)).toMatch(/ms per step, of which \d+ % in lp-reg[\s\S]*kept b4 +2 /);
+      expect(run('--out', file)).toMatch(
+        /ms per step and worker.*, of which \d+ % in lp-reg[\s\S]*kept b4 +2 /,
+      );
       const whole = readFileSync(file, 'utf8');
       const lines = sorted(file);
       expect(lines).toHaveLength(4 * 3); // 4 runs, evaluated at steps 0, 3 and 6

@@ -54,21 +54,30 @@ export function exactRows({ options, solutions, logits, P, L, V, G }) {
   return { rows, sparks: options.sparks.length };
 }
 
-/** Log-prob thresholds of the selection by `rho`, drawn: the only part that has no closed form. */
-export function drawThresholds(environment, loss, batches) {
+/** Log-prob threshold of the selection of a batch. */
+function thresholdOf(loss, { logProbs, advantages }) {
+  const ranked = logProbs.filter((_, i) => loss.form === 'paper' || advantages[i] < 0).sort();
+  if (loss.form === 'reference') {
+    const k = Math.trunc(ranked.length * loss.rhoNeg);
+    return k > 1 ? (ranked[k] ?? Number.POSITIVE_INFINITY) : Number.NEGATIVE_INFINITY;
+  }
+  const last = ranked.length - 1;
+  const below = Math.floor(loss.rho * last);
+  const [a, b] = [ranked[below], ranked[Math.min(below + 1, last)]].map(Math.exp);
+  return Math.log(a + (loss.rho * last - below) * (b - a));
+}
+
+/** Thresholds of batches that are drawn here: the only part that has no closed form. Empty where there is no `rho`. */
+export function drawThresholds(environment, losses, batches) {
   const sample = createSampler({ ...environment, options: { ...environment.options, seed: 77_000 } });
-  return Array.from({ length: batches }, () => {
-    const { logProbs, advantages } = sample(environment.logits);
-    const ranked = logProbs.filter((_, i) => loss.form === 'paper' || advantages[i] < 0).sort();
-    const last = ranked.length - 1;
-    if (loss.form === 'reference') {
-      const k = Math.trunc(ranked.length * loss.rhoNeg);
-      return k > 1 ? (ranked[k] ?? Number.POSITIVE_INFINITY) : Number.NEGATIVE_INFINITY;
-    }
-    const place = loss.rho * last;
-    const [a, b] = [ranked[Math.floor(place)], ranked[Math.min(Math.floor(place) + 1, last)]].map(Math.exp);
-    return Math.log(a + (place - Math.floor(place)) * (b - a));
-  }).sort((a, b) => a - b);
+  const thresholds = losses.map(() => []);
+  for (let n = 0; n < batches; n++) {
+    const batch = sample(environment.logits);
+    losses.forEach((loss, i) => {
+      if (loss.form === 'reference' || loss.form === 'paper') thresholds[i].push(thresholdOf(loss, batch));
+    });
+  }
+  return thresholds;
 }
 
 /** Chance that a negative sample of token v is selected. */

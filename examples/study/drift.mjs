@@ -1,5 +1,4 @@
-// The drift table: how fast one step at the initial policy moves the sparks, by the library's own gradients and in closed
-// form. Usage: node examples/study/drift.mjs [--batches N] [--out FILE]
+// How fast one step at the initial policy moves log-probabilities, by the library's own gradients and in closed form.
 import { PolicyLoss } from 'lp-reg';
 import { ARMS } from './arms.mjs';
 import { drawThresholds, drift, exactRows, expectedGradient } from './closed-form.mjs';
@@ -18,6 +17,12 @@ const meanDrift = (rows, gradientOf, sparks) => {
   });
   return total;
 };
+
+/** Drift under an arm whose selection has a closed form: GRPO, `kept`, the entropy bonus. */
+export function expectedDrift(options, loss) {
+  const { rows, sparks } = exactRows(createEnvironment({ ...DEFAULTS, ...options }));
+  return meanDrift(rows, (row) => expectedGradient(loss, row, []), sparks);
+}
 
 /**
  * @param options - Of the simulation.
@@ -50,10 +55,10 @@ export function driftOf(options, batches, arms = DRIFT_ARMS) {
       metrics[arm].push({ ...found, selectedSparks });
     });
   }
-  const thresholds = arms.map((name) =>
-    ARMS[name].objective === 'lp-reg' && ARMS[name].form !== 'kept'
-      ? drawThresholds(environment, ARMS[name], 4 * batches)
-      : [],
+  const thresholds = drawThresholds(
+    environment,
+    arms.map((name) => ARMS[name]),
+    4 * batches,
   );
   const expected = arms.map((name, arm) =>
     meanDrift(rows, (row) => expectedGradient(ARMS[name], row, thresholds[arm]), sparks),

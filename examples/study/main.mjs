@@ -60,6 +60,10 @@ if (missing > 0) console.log(`${missing} runs are left: the same command makes t
 if (totals.runs > 0) {
   const perStep = totals.milliseconds / totals.steps;
   const share = (100 * totals.lpRegMilliseconds) / totals.milliseconds;
-  console.log(`${perStep.toFixed(2)} ms per step, of which ${share.toFixed(0)} % in lp-reg`);
+  const { user, system } = process.cpuUsage();
+  const cpu = (user + system) / 1000 / totals.steps;
+  console.log(
+    `${perStep.toFixed(2)} ms per step and worker (${cpu.toFixed(2)} ms of CPU time), of which ${share.toFixed(0)} % in lp-reg`,
+  );
 }
 console.log(comparisonTable(readLines(file)));

@@ -1,4 +1,5 @@
 // From evaluations to endpoints: one row per run, then paired differences to GRPO.
+import { ARMS } from './arms.mjs';
 import { halfLife, interval } from './statistics.mjs';
 
 /** Endpoints of a finished run. */
@@ -42,9 +43,15 @@ export function cells(runs) {
   const groups = groupBy(runs, cellOf);
   return [...groups].map(([key, members]) => {
     const [study, env, tail] = JSON.parse(key);
-    return { study, env, tail, arms: [...new Set(members.map(({ arm }) => arm))], runs: members };
+    return { study, env, tail, arms: inOrder(members.map(({ arm }) => arm)), runs: members };
   });
 }
+/** Each arm once, in the order of arms.mjs; what is not there comes last. */
+function inOrder(arms) {
+  const place = (arm) => (arm in ARMS ? Object.keys(ARMS).indexOf(arm) : Number.POSITIVE_INFINITY);
+  return [...new Set(arms)].sort((a, b) => place(a) - place(b) || a.localeCompare(b));
+}
+
 const cellOf = ({ study, env, tail }) => JSON.stringify([study, env, tail]);
 
 function groupBy(values, keyOf) {

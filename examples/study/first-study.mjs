@@ -1,0 +1,116 @@
+// Figures of the first study (numpy, 825 runs), which this one is to reproduce: [value, half of its 95 % interval or null].
+
+/** Ratio of an arm's drift of log p of the sparks to GRPO's, at the initial policy of environment A. */
+export const DRIFT = {
+  grpo: { 0.03: -0.054, 0.1: -0.05, 0.2: -0.041, 0.3: -0.027 }, // the drift itself
+  'k3 rho .01': { 0.03: 0, 0.1: 0, 0.2: 0, 0.3: 0 },
+  'k3 rho .1': { 0.03: 0.007, 0.1: 0, 0.2: 0, 0.3: 0 },
+  'k3 rho .3': { 0.03: 0.035, 0.1: 0.088, 0.2: 0.074, 0.3: 0 },
+  'k3 rho .5': { 0.03: 0.027, 0.1: 0.074, 0.2: 0.157, 0.3: 0.32 },
+  'k3 rho 1': { 0.03: 0.012, 0.1: 0, 0.2: -0.1, 0.3: -0.29 },
+  'kept b1': { 0.03: 0.036, 0.1: 0.109, 0.2: 0.221, 0.3: 0.347 },
+  'kl rho .1': { 0.03: -0.012, 0.1: 0, 0.2: 0, 0.3: 0 },
+  'kl rho 1': { 0.03: -0.12, 0.1: -0.35, 0.2: -0.64, 0.3: -0.84 },
+  'ent .01': { 0.03: 0.11, 0.1: 0.15, 0.2: 0.21, 0.3: 0.28 },
+  'ent .1': { 0.03: 1.06, 0.1: 1.53, 0.2: 2.07, 0.3: 2.82 },
+};
+
+/** beta at which `kept` stops extinction. */
+export const THRESHOLDS = { 0.03: 28, 0.1: 9.2, 0.2: 4.5, 0.3: 2.9 };
+
+/** Published arms, environment B: paired difference to GRPO in pass@16 at the end. */
+export const PUBLISHED = {
+  'k3 rho .01': { 0.1: [0, null], 0.2: [0, null], 0.3: [0, null] },
+  'k3 rho .1': { 0.1: [0.0001, 0.0002], 0.2: [-0.0001, 0.0002], 0.3: [0, 0.0001] },
+  'k3 rho 1': { 0.1: [-0.003, 0.005], 0.2: [-0.001, 0.003], 0.3: [-0.007, 0.006] },
+  'kl rho .01': { 0.1: [0, null], 0.2: [0, null], 0.3: [0, null] },
+  'kl rho .1': { 0.1: [-0.007, 0.012], 0.2: [-0.007, 0.009], 0.3: [-0.009, 0.009] },
+  'kl rho 1': { 0.1: [-0.026, 0.017], 0.2: [-0.022, 0.019], 0.3: [-0.023, 0.018] },
+  'ent .1': { 0.1: [-0.449, 0.032], 0.2: [-0.425, 0.023], 0.3: [-0.412, 0.02] },
+};
+
+/** Confirmation, environment B: half-life and noise mass as levels, the rest as paired differences to GRPO. */
+export const CONFIRMED = {
+  0.1: {
+    grpo: { halfLife: [125, 4], noiseMass: [0.0086, null] },
+    'kept b1': {
+      halfLife: [132, 4],
+      pass16: [0.002, 0.003],
+      pass1: [0.002, 0.002],
+      neededSpark: [0.003, 0.002],
+      noiseMass: [0.0086, null],
+    },
+    'kept b8': {
+      halfLife: [286, 22],
+      pass16: [0.047, 0.02],
+      pass1: [0.036, 0.016],
+      neededSpark: [0.048, 0.018],
+      noiseMass: [0.0094, null],
+    },
+    'ent .01': { halfLife: [145, null], pass16: [0.023, 0.009], noiseMass: [0.011, null] },
+    'ent .03': {
+      halfLife: [223, null],
+      pass16: [0.075, 0.018],
+      pass1: [0.037, 0.012],
+      noiseMass: [0.021, null],
+    },
+  },
+  0.2: {
+    grpo: { halfLife: [133, 4], noiseMass: [0.012, null] },
+    'kept b1': {
+      halfLife: [149, 5],
+      pass16: [0.006, 0.004],
+      pass1: [0.006, 0.005],
+      neededSpark: [0.007, 0.007],
+      noiseMass: [0.012, null],
+    },
+    'kept b4': {
+      halfLife: [270, 14],
+      pass16: [0.037, 0.018],
+      pass1: [0.028, 0.015],
+      neededSpark: [0.038, 0.02],
+      noiseMass: [0.013, null],
+    },
+    'ent .01': { halfLife: [162, null], pass16: [0.031, 0.016], noiseMass: [0.018, null] },
+    'ent .03': {
+      halfLife: [305, null],
+      pass16: [0.083, 0.019],
+      pass1: [0.016, 0.012],
+      noiseMass: [0.053, null],
+    },
+  },
+  0.3: {
+    grpo: { halfLife: [155, 5], noiseMass: [0.015, null] },
+    'kept b1': {
+      halfLife: [189, 7],
+      pass16: [0.006, 0.006],
+      pass1: [0.002, 0.003],
+      neededSpark: [0.003, 0.003],
+      noiseMass: [0.015, null],
+    },
+    'kept b2': {
+      halfLife: [246, 11],
+      pass16: [0.019, 0.015],
+      pass1: [0.014, 0.011],
+      neededSpark: [0.018, 0.013],
+      noiseMass: [0.016, null],
+    },
+    'ent .01': { halfLife: [200, null], pass16: [0.024, 0.015], noiseMass: [0.024, null] },
+    'ent .03': {
+      halfLife: [493, null],
+      pass16: [0.043, 0.024],
+      pass1: [-0.041, 0.018],
+      noiseMass: [0.125, null],
+    },
+  },
+};
+
+/** The quick study's figures, tail 0.2, seeds 200-204: half-life, paired difference in pass@16. */
+export const QUICK = {
+  grpo: { halfLife: [132, 4] },
+  'k3 rho .01': { halfLife: [132, 4], pass16: [0, null] },
+  'kept b1': { halfLife: [147, 4], pass16: [0.006, 0.006] },
+  'kept b4': { halfLife: [257, 11], pass16: [0.026, 0.016] },
+  'ent .01': { halfLife: [155, 6], pass16: [0.021, 0.017] },
+  'ent .1': { pass16: [-0.48, 0.08], noiseMass: [0.8, null] },
+};
