@@ -12,6 +12,8 @@ const { createEnvironment, DEFAULTS, evaluatePolicy } = await study('environment
 const { createGradient, createSampler, descend, simulate } = await study('simulate.mjs');
 const { driftOf } = await study('drift.mjs');
 const { advance, backpropagate, createNetwork, RECURRENT, writeLogits } = await study('recurrent.mjs');
+const { agrees } = await study('reproduction.mjs');
+const { halfLife, interval } = await study('statistics.mjs');
 const { PolicyLoss } = await import('../lib/index.js');
 
 type Moves<T> = Record<'top' | 'spark' | 'noise', T>;
@@ -154,6 +156,39 @@ describe('simulation', () => {
         expect(gradients[name][i], `${name}[${i}]`).toBeCloseTo(slope, 6);
       });
     }
+  });
+});
+
+describe('statistics', () => {
+  it('half-life: interpolated between evaluations; the last step where it is never reached', () => {
+    expect(
+      halfLife([
+        [0, 8],
+        [50, 6],
+        [100, 2],
+        [150, 1],
+      ]),
+    ).toBe(75);
+    expect(
+      halfLife([
+        [0, 8],
+        [50, 4],
+        [100, 5],
+      ]),
+    ).toBe(100);
+  });
+
+  it('intervals are those of Student’s t', () => {
+    // Five values with mean 3 and standard error sqrt(0.5): t of 4 degrees of freedom is 2.776.
+    expect(interval([1, 2, 3, 4, 5])).toEqual({ mean: 3, half: 2.776 * Math.sqrt(0.5), n: 5 });
+    expect(interval([7])).toEqual({ mean: 7, half: null, n: 1 });
+  });
+
+  it('a figure of the first study outside of both intervals disagrees', () => {
+    expect(agrees([10, 1], { mean: 12, half: 1.5 })).toBe(true);
+    expect(agrees([10, 1], { mean: 13, half: 1.5 })).toBe(false);
+    expect(agrees([10, null], { mean: 11, half: 0.1 })).toBe(true); // within 10 %
+    expect(agrees([10, null], { mean: 12, half: 0.1 })).toBe(false);
   });
 });
 

@@ -25,6 +25,12 @@ if (!Object.hasOwn(PLANS, plan)) {
   console.error(`There is no plan '${plan}'; there are ${Object.keys(PLANS).join(', ')}.`);
   process.exit(2);
 }
+const workers = Number(values.workers);
+const minutes = values.minutes === undefined ? Number.POSITIVE_INFINITY : Number(values.minutes);
+if (!(Number.isInteger(workers) && workers > 0 && minutes >= 0)) {
+  console.error('--workers takes a number of workers, --minutes a number of minutes.');
+  process.exit(2);
+}
 const jobs = PLANS[plan]();
 const file = values.out ?? join(root, 'build', 'study', `${plan}.jsonl`);
 const started = Date.now();
@@ -46,12 +52,12 @@ function progress(done, total) {
   process.stdout.write(process.stdout.isTTY ? `\r${text}${done === total ? '\n' : ''}` : `${text}\n`);
 }
 
-console.log(`${jobs.length} runs, ${values.workers} workers, evaluations in ${file}`);
+console.log(`${jobs.length} runs, ${workers} workers, evaluations in ${file}`);
 const totals = await runJobs(jobs, {
   file,
-  workers: Number(values.workers),
+  workers,
   commit: commitOf(root, ['examples/study']),
-  deadline: values.minutes && started + 60_000 * Number(values.minutes),
+  deadline: started + 60_000 * minutes,
   onRun: progress,
 });
 if (totals.skipped > 0) console.log(`${totals.skipped} runs were in the file already.`);

@@ -1,9 +1,10 @@
-// npm run study:report - study-report.html and two drawings, from the results files of the study. No external resources.
+// npm run study:report - study-report.html, a drawing and the tables of docs/evidence.md from the results files of the study.
 // Usage: node examples/study/report.mjs
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { page } from '../../bench/report/page.mjs';
 import { charts } from './report/charts.mjs';
+import { fillDocument } from './report/document.mjs';
 import { standalone } from './report/picture.mjs';
 import { PAGE_STYLE } from './report/style.mjs';
 import { driftTable, endpointTable, reproductionTable } from './report/tables.mjs';
@@ -43,6 +44,7 @@ examples/study/PREREGISTRATION.md. Library: ${study.environment.version}, commit
 <p>Levels are means over seeds ± 95 % intervals by Student's t. Differences are to GRPO of the same seed. A band in a chart is an arm's mean ± half the 95 % interval of its paired difference to GRPO. Half-life: the step at which the geometric mean of the
 sparks' probabilities falls below half, the last step if it never does.</p>`;
 const agreement = reproduction(study, drift);
+const test = thresholdTest(study, drift);
 const compared = agreement.filter(({ agree }) => agree !== null);
 
 writeFileSync(
@@ -52,8 +54,8 @@ writeFileSync(
     [
       introduction,
       `<h2>Drift at the initial policy</h2>
-<p>One step, environment A, ${drift.batches} batches: change of log p of the sparks under GRPO, and what each arm adds to it as a share of GRPO's; measured by the library's gradients ± 95 %, in brackets the closed form.</p>${driftTable(drift)}`,
-      thresholdSection(thresholdTest(study, drift)),
+<p>One step, environment A, ${drift.vocabulary} tokens, ${drift.batches} batches: change of log p of the sparks under GRPO, and what each arm adds to it as a share of GRPO's; measured by the library's gradients ± 95 %, in brackets the closed form.</p>${driftTable(drift)}`,
+      thresholdSection(test),
       ...study.cells.map(cellSection),
       `<h2>Against the first study</h2>
 <p>${compared.filter(({ agree }) => agree).length} of ${compared.length} figures agree: the intervals overlap, or, where the first study gave none, its figure lies in ours or within 10 %.</p>${reproductionTable(agreement)}`,
@@ -66,10 +68,5 @@ if (picture !== null) writeFileSync(results('sparks.svg'), picture);
 console.log(
   `${compared.filter(({ agree }) => agree).length} of ${compared.length} figures of the first study agree`,
 );
-for (const { section, tail, arm, what, theirs, ours, agree } of agreement) {
-  const mine = ours === null ? 'no runs' : `${ours.mean.toFixed(4)} ± ${ours.half?.toFixed(4)} (n ${ours.n})`;
-  console.log(
-    `${section} ${tail} ${arm}, ${what}: ${theirs.filter((v) => v !== null).join(' ± ')} | ${mine} | ${agree}`,
-  );
-}
+fillDocument(fileURLToPath(new URL('../../docs/evidence.md', import.meta.url)), { study, agreement, test });
 console.log(`written: ${results('study-report.html')}`);

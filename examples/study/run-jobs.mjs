@@ -23,10 +23,10 @@ const finishedRuns = (lines) => new Set(lines.filter(({ last }) => last === true
 
 /**
  * @param jobs - Of plans.mjs.
- * @param settings - file, workers, commit; `deadline` as a Date, after which no run is begun; `onRun(done, total, result)`.
+ * @param settings - file, workers, commit; `deadline` in milliseconds since 1970, after which no run is begun; `onRun(done, total, result)`.
  * @returns How many runs were made, and their milliseconds, steps, and milliseconds in lp-reg.
  */
-export async function runJobs(jobs, { file, workers, commit, deadline, onRun = () => {} }) {
+export async function runJobs(jobs, { file, workers, commit, deadline, onRun }) {
   mkdirSync(dirname(file), { recursive: true });
   const finished = finishedRuns(readLines(file));
   const pending = jobs.filter((job) => !finished.has(keyOf(job)));
@@ -42,7 +42,7 @@ export async function runJobs(jobs, { file, workers, commit, deadline, onRun = (
   async function serve() {
     const worker = new Worker(new URL('./worker.mjs', import.meta.url));
     try {
-      while (next < pending.length && !(deadline && Date.now() > deadline)) {
+      while (next < pending.length && Date.now() < deadline) {
         const job = pending[next++];
         const result = await new Promise((resolve, reject) => {
           worker.once('message', resolve).once('error', reject);

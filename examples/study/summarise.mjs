@@ -28,6 +28,7 @@ function curvesOf(runs, baseline) {
   const paired = runs.filter(({ seed }) => baseline.has(seed));
   const curve = (key) =>
     steps.map((_, at) => {
+      if (runs[0].evaluations[at][key] === null) return [null, null]; // no batches before the first evaluation
       const mean = interval(runs.map(({ evaluations }) => evaluations[at][key])).mean;
       const difference = interval(
         paired.map(({ seed, evaluations }) => evaluations[at][key] - baseline.get(seed).evaluations[at][key]),

@@ -36,8 +36,8 @@ ${Object.entries(COLOURS)
 ${OTHERS.map((colour, place) => rules(`other-${place}`, colour)).join('')}`;
 
 export const PAGE_STYLE = `
-body { max-width: 64rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: .5rem 1.5rem; }
+body { max-width: 76rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(21rem, 1fr)); gap: .5rem 1.5rem; }
 figure { margin: 0; }
 td.yes { color: var(--c3); } td.no { color: var(--c2); font-weight: 600; }
 td, th { white-space: nowrap; }
