@@ -69,6 +69,15 @@ const recurrent = (seeds) =>
     simulator: 'recurrent',
   });
 
+/** Added after the main study had been seen: is it the vocabulary that makes the entropy bonus differ from the first study? */
+const vocabulary = () =>
+  jobs(range(300, 303), [0.3], ['grpo', 'ent .03'], {
+    study: 'added: vocabulary',
+    env: 'B',
+    vocabulary: 1000,
+    steps: 700,
+  });
+
 /** For the smoke test. */
 const tiny = () =>
   jobs([1, 2], [0.2], ['grpo', 'kept b4'], {
@@ -86,6 +95,7 @@ const ALL_TAILS = [...TAILS, 0.03];
 export const PLANS = {
   quick,
   tiny,
+  vocabulary,
   full: () => [
     ...main(range(300, 303), CONFIRMED),
     ...betaRule(range(400, 402)),

@@ -22,6 +22,7 @@ const TITLES = {
   recurrent: 'A recurrent policy that sees its prefix',
   fillers: 'Filler tokens',
   epochs: 'Sixteen updates per batch',
+  'added: vocabulary': 'Added afterwards: 1000 tokens, 700 steps',
 };
 /** Charts with few enough arms to be read. */
 const GROUPS = [

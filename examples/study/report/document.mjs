@@ -88,6 +88,7 @@ export function fillDocument(file, { study, agreement, test }) {
     'study:recurrent': endpoints(of('recurrent', 'R')),
     'study:rule': endpoints(of('rule')),
     'study:epochs': endpoints(of('epochs', 'BK16')),
+    'study:vocabulary': endpoints(of('added: vocabulary')),
   };
   const text = Object.entries(contents).reduce(
     (all, [mark, content]) => fill(all, mark, content),
