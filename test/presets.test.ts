@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { PolicyLoss, presets } from '../lib/index.js';
 import { smallBatch } from './support/small-batch.js';
 
-const { drGrpoDenominator, ...recipes } = presets;
+const { betaFromPullRatio, drGrpoDenominator, ...recipes } = presets;
 
 describe.each(Object.entries(recipes))('%s', (_, recipe) => {
   test('is accepted as it is', () => {
@@ -62,4 +62,22 @@ test('drGrpo divides the token sum by B * L, as TRL does', () => {
 test('drGrpo without a denominator divides by the padded width, as verl does', () => {
   const { loss, tokens } = new PolicyLoss(presets.drGrpo()).forwardSync(smallBatch(2, 3, 5));
   expect(loss).toBeCloseTo(tokens.tokenLoss.reduce((a, b) => a + b, 0) / 3, 6);
+});
+
+test('betaFromPullRatio: the beta at which the pull ratio of a batch is 0.3', () => {
+  // Row 0: negative, its action kept and not the likeliest; row 1: positive.
+  const logits = { data: Float32Array.of(2, 1, -4, 2, 1, -4), dtype: 'float32', shape: [1, 2, 3] };
+  const oldLogProbs = new Float32Array(2).fill(-1);
+  const batch = { logits, oldLogProbs, actions: Int32Array.of(1, 0), advantages: Float32Array.of(-1, 1) };
+  const pullRatio = (beta: number) =>
+    new PolicyLoss(presets.lpRegKept({ beta })).forwardSync(batch).metrics.pullRatio;
+  const { beta } = betaFromPullRatio(pullRatio(1));
+  expect(beta).toBeGreaterThan(1);
+  expect(pullRatio(beta)).toBeCloseTo(0.3, 6);
+});
+
+test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY])('betaFromPullRatio: %f is refused', (pullRatio) => {
+  expect(() => betaFromPullRatio(pullRatio)).toThrow(
+    expect.objectContaining({ code: 'ERR_OPTION', argument: 'pullRatio' }),
+  );
 });

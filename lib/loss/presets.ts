@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { positive } from '../options/checks.js';
 import type {
   CispoOptions,
   ClipCovOptions,
@@ -49,10 +50,23 @@ export function lpRegReference(
 /**
  * Lp-Reg in our form, without `rho` (docs/semantics.md §6): sampled `k3` on every negative token that the
  * filter keeps and that is not the likeliest. Proxy from the current logits under min-p with `kappa = 0.02`,
- * clip 1 / 9, token mean.
+ * `beta = 1` ({@link betaFromPullRatio} has a rule for it), clip 1 / 9, token mean.
  */
 export function lpRegKept(overrides: Overrides<LpRegKeptOptions & FilteredProxy> = {}): LpRegKeptOptions {
   return { objective: 'lp-reg', form: 'kept', ...overrides };
+}
+
+/**
+ * A beta for {@link lpRegKept}: the one at which the regulariser would have pulled with 0.3 of the policy term's
+ * strength in the first batches. On the toys of docs/evidence.md this rule kept clear of the beta at which training
+ * breaks down, at every amount of noise tried; it has not been tried on a language model.
+ * @param pullRatio - Mean `metrics.pullRatio` of the first batches (20 there) at `beta = 1`. Finite, above 0.
+ * @throws {LpRegError} `ERR_TYPE`, `ERR_OPTION`.
+ * @example
+ * const policyLoss = new PolicyLoss(presets.lpRegKept(presets.betaFromPullRatio(0.04))); // beta = 7.5
+ */
+export function betaFromPullRatio(pullRatio: number): { readonly beta: number } {
+  return { beta: 0.3 / positive(pullRatio, 'pullRatio') };
 }
 
 /** PPO's clipped surrogate (arXiv 1707.06347): clip 0.2, mean over all tokens. */
