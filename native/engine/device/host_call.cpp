@@ -32,7 +32,8 @@ void HostCall::add_row_arrays() {
   add_layout_arrays();
   const int64_t rows = batch_.rows;
   const size_t action_bytes = batch_.action_dtype == LPREG_INT64 ? sizeof(int64_t) : sizeof(int32_t);
-  mirror_.add_bytes(&batch_.actions, batch_.actions, action_bytes * static_cast<size_t>(rows), Copied::kIn);
+  mirror_.add_bytes(static_cast<void*>(&batch_.actions), batch_.actions,
+                    action_bytes * static_cast<size_t>(rows), Copied::kIn);
   if (batch_.proxy_snapshot == nullptr || rows == 0) return;
   const int64_t entries = snapshot_.row_ptr[rows];
   mirror_.add(&snapshot_.row_ptr, rows + 1, Copied::kIn);

@@ -16,13 +16,14 @@ class HostMirror {
   // elements stay what they are.
   template <class T>
   void add(T** slot, int64_t count, Copied direction) {
-    add_bytes(slot, *slot, sizeof(T) * static_cast<size_t>(count), direction);
+    add_bytes(static_cast<void*>(slot), *slot, sizeof(T) * static_cast<size_t>(count), direction);
   }
   void add_bytes(void* slot, const void* host, size_t bytes, Copied direction);
   // Memory of the device alone.
   template <class T>
   void add_scratch(T** slot, int64_t count) {
-    entries_.push_back({slot, nullptr, sizeof(T) * static_cast<size_t>(count), Copied::kIn});
+    entries_.push_back(
+        {static_cast<void*>(slot), nullptr, sizeof(T) * static_cast<size_t>(count), Copied::kIn});
   }
 
   void place(DeviceArena* arena, void* stream);
