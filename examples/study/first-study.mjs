@@ -105,6 +105,15 @@ export const CONFIRMED = {
   },
 };
 
+/** Sixteen updates per batch, tail 0.2: paired difference to GRPO in pass@16; half-life in batches. */
+export const EPOCHS = {
+  grpo: { halfLife: [4, null] },
+  'kept b1': { pass16: [0.013, 0.018] },
+  'kept b4': { halfLife: [9, null], pass16: [0.055, 0.033], pass1: [0.055, 0.031] },
+  'clip-higher': { pass16: [0.024, 0.019] },
+  'ent .01': { pass16: [0.027, 0.019] },
+};
+
 /** The quick study's figures, tail 0.2, seeds 200-204: half-life, paired difference in pass@16. */
 export const QUICK = {
   grpo: { halfLife: [132, 4] },

@@ -1,6 +1,6 @@
 // The first study's figures against ours. They agree if the intervals overlap; where it gave none, if its figure lies in
 // our interval or within 10 % of our mean (PREREGISTRATION.md).
-import { CONFIRMED, DRIFT, PUBLISHED, QUICK, THRESHOLDS } from './first-study.mjs';
+import { CONFIRMED, DRIFT, EPOCHS, PUBLISHED, QUICK, THRESHOLDS } from './first-study.mjs';
 import { interval } from './statistics.mjs';
 
 const LEVELS = ['halfLife', 'noiseMass'];
@@ -60,8 +60,8 @@ function endpointRows(section, cell, figures) {
 
 /** @param study - results/study.json. @param drift - results/drift.json. */
 export function reproduction(study, drift) {
-  const cell = (name, tail) =>
-    study.cells.find((one) => one.study === name && one.env === 'B' && one.tail === tail) ?? {
+  const cell = (name, tail, env = 'B') =>
+    study.cells.find((one) => one.study === name && one.env === env && one.tail === tail) ?? {
       tail,
       arms: [],
     };
@@ -97,6 +97,7 @@ export function reproduction(study, drift) {
     ...thresholds,
     ...published,
     ...confirmed,
+    ...endpointRows('§4, 16 updates', cell('epochs', 0.2, 'BK16'), EPOCHS),
     ...endpointRows('§5', cell('quick', 0.2), QUICK),
   ];
 }

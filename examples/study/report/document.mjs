@@ -40,7 +40,7 @@ function endpoints(cells) {
       'pass@16',
       'needed spark',
       'noise mass',
-      'selected, first 50 batches',
+      'selected at first',
     ],
     cells.flatMap((cell) =>
       cell.arms.map(({ arm, seeds, endpoints: { beta } }) => [
@@ -81,6 +81,7 @@ export function fillDocument(file, { study, agreement, test }) {
     'study:drift': section('§1'),
     'study:published': section('§3'),
     'study:confirmed': section('§4'),
+    'study:sixteen': section('§4, 16 updates'),
     'study:quick': section('§5'),
     'study:main': endpoints(of('main')),
     'study:threshold': thresholds(test),
