@@ -26,8 +26,9 @@ const TITLES = {
 };
 /** Charts with few enough arms to be read. */
 const GROUPS = [
-  ['Form kept and entropy bonus', /^(grpo|kept|ent \.0|clip)/],
-  ['Published settings', /^(grpo|k3|kl|ent \.1$)/],
+  ['Form kept', /^(grpo|kept|ent \.03)/],
+  ['Published settings', /^(grpo|k3|kl)/],
+  ['Entropy bonus', /^(grpo|ent)/],
 ];
 
 function cellSection(cell) {

@@ -5,8 +5,8 @@ import { ARM_STYLE, classOf } from './style.mjs';
 const ARMS = ['grpo', 'k3 rho .01', 'kl rho 1', 'kept b1', 'kept b4', 'ent .03'];
 const NAMES = {
   grpo: 'GRPO',
-  'k3 rho .01': 'Lp-Reg, reference form, rho 0.01, beta 1',
-  'kl rho 1': 'Lp-Reg, paper form, rho 1, beta 1',
+  'k3 rho .01': 'Lp-Reg as released: on GRPO’s curve',
+  'kl rho 1': 'Lp-Reg, paper form, rho 1',
   'kept b1': 'Lp-Reg, form kept, beta 1',
   'kept b4': 'Lp-Reg, form kept, beta 4',
   'ent .03': 'entropy bonus 0.03',
@@ -20,7 +20,7 @@ export function standalone(study) {
   const arms = ARMS.flatMap((name) => cell.arms.filter(({ arm }) => arm === name));
   const [width, height] = [720, 330];
   const keys = arms.map(({ arm, seeds }, i) => {
-    const [x, y] = [430, 30 + 20 * i];
+    const [x, y] = [390, 30 + 20 * i];
     return `<circle cx="${x}" cy="${y - 4}" r="5" class="${classOf(arm)}"/><text x="${x + 12}" y="${y}">${NAMES[arm]} (${seeds.length} seeds)</text>`;
   });
   const inner = chart('sparkGeometric', arms, [width, height]).replace(

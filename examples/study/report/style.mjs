@@ -21,7 +21,7 @@ const OTHERS = ['#0072b2', '#d55e00', '#009e73'];
 
 /** Class of an arm; arms of one chart without a colour of their own are told apart by their place. */
 export const classOf = (arm, place) =>
-  arm in COLOURS ? `arm-${arm.replaceAll(/[ .]+/g, '-')}` : `other-${place % OTHERS.length}`;
+  arm in COLOURS ? `arm-${arm.replaceAll('.', '0-').replaceAll(' ', '-')}` : `other-${place % OTHERS.length}`;
 
 const rules = (name, colour) => `
 path.${name} { stroke: ${colour}; } circle.${name}, polygon.${name} { fill: ${colour}; }
