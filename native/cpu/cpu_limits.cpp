@@ -23,9 +23,9 @@ std::string read_text(const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "r"), std::fclose);
   std::string text;
   char part[512];
-  while (file) {
-    const size_t length = std::fread(part, 1, sizeof part, file.get());
-    if (length == 0) break;
+  size_t length = sizeof part;
+  while (file && length == sizeof part) {
+    length = std::fread(part, 1, sizeof part, file.get());
     text.append(part, length);
   }
   return text;

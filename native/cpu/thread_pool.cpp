@@ -145,7 +145,7 @@ ThreadPool::~ThreadPool() {
     state_->stop();
   } else {
     // A forked child has no workers to join, and its copies of the locks may be held for ever.
-    static_cast<void>(state_.release());
+    static_cast<void>(state_.release());  // NOLINT(bugprone-unused-return-value)
   }
 }
 

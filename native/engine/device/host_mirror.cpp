@@ -19,7 +19,7 @@ void HostMirror::place(DeviceArena* arena, void* stream) {
   for (Entry& entry : entries_) {
     entry.device = next;
     next += aligned(entry.bytes);
-    std::memcpy(entry.slot, &entry.device, sizeof entry.device);
+    std::memcpy(entry.slot, static_cast<const void*>(&entry.device), sizeof entry.device);
     if (entry.host == nullptr || entry.direction != Copied::kIn) continue;
     check_device(cuda::copy_to_device(entry.device, entry.host, entry.bytes, stream));
   }
