@@ -15,7 +15,9 @@ set(isa_flags_avx512 ${isa_flags_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512v
 set(isa_flags_neon "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   set(isa_order baseline neon)
-elseif(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  set(isa_flags_baseline $<$<CONFIG:Release>:-Os>)  # for processors from before 2013: its size counts, not its speed
+else()
   set(isa_order baseline)
 endif()
 

@@ -47,7 +47,7 @@ struct Gradient : EveryBlockAlike {
   LPREG_INLINE void step(int k, Where where) {
     next.fetch(k, where.index);
     const auto point = distance.at(where.load(row));
-    const Exp::Term x = exp.roughly_at(point.d);
+    const Exp::Term x = exp.at(point.d);
     Lanes::Float factor = kept, offset = constant;
     if constexpr (kKind != GradientKind::kSimple) {
       factor = Lanes::select(Lanes::at_least(point.d, cut), kept, dropped);

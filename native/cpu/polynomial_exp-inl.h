@@ -45,11 +45,6 @@ class PolynomialExp {
     const Float finite = Lanes::max(lowest_, d);
     return {finite, reduce(finite)};
   }
-  // The same with a relative error of |d / unit| 2^-24: less than an ulp of the largest e of a row.
-  LPREG_INLINE Term roughly_at(Float d) const {
-    const Float finite = Lanes::max(lowest_, d);
-    return {finite, reduce<false>(finite)};
-  }
 
   static LPREG_INLINE Float value(const Term& x) { return exp(x.reduced); }
   // sum + e d, which is `sum` for e = 0.
@@ -59,7 +54,6 @@ class PolynomialExp {
     return Lanes::fma(fraction(x.reduced), x.reduced.scale * factor, offset);
   }
 
-  template <bool kPrecise = true>
   LPREG_INLINE Reduced reduce(Float d) const {
     // Adding 1.5 * 2^23 rounds to an integer; adding -kLowestExponent too leaves the biased exponent of
     // 2^(k-1) in the low bits, which is 0, and so is the float made of it, for k = kLowestExponent.
@@ -68,8 +62,7 @@ class PolynomialExp {
     const Float k = shifted - shift;
     const Float scale = Lanes::shift_left_23(shifted);
     if constexpr (Lanes::kHasFma) {
-      const Float r = Lanes::fma(d, per_unit_, -k);
-      return {scale, kPrecise ? Lanes::fma(d, per_unit_rest_, r) : r};
+      return {scale, Lanes::fma(d, per_unit_rest_, Lanes::fma(d, per_unit_, -k))};
     } else {
       return {scale, ((d - k * step_) - k * step_rest_) * per_unit_};
     }

@@ -45,6 +45,16 @@ LPREG_INLINE auto with_flag(bool flag, Function f) {
   return flag ? f(Flag<true>{}) : f(Flag<false>{});
 }
 
+// As with_flag, but what is rare has one way for both values, which does the more of the two.
+template <bool kIsRare, class Function>
+LPREG_INLINE void with_flag_or_always(bool flag, Function f) {
+  if constexpr (kIsRare) {
+    f(Flag<true>{});
+  } else {
+    with_flag(flag, f);
+  }
+}
+
 template <class T>
 LPREG_INLINE const T* elements(RowView row) {
   return static_cast<const T*>(row.data);
@@ -67,17 +77,21 @@ void part_of_row(RowView row, ExpParams params, bool want_moment, bool want_raw,
       const auto sums = statistics<softcap.value, wanted.value>(data, row, &blocks, params, max, 0.0F);
       write_part(sums, params, max, sums.rest.total(), part);
     };
-    // The raw sum is rare: then the moment comes along.
+    // The raw sum is rare, and so is a softcap: then the moment comes along.
     if (want_raw) return write(Sums<kMoment | kRaw>{});
-    if (want_moment) return write(Sums<kMoment>{});
-    write(Sums<0>{});
+    if constexpr (softcap.value) {
+      write(Sums<kMoment>{});
+    } else {
+      if (want_moment) return write(Sums<kMoment>{});
+      write(Sums<0>{});
+    }
   });
 }
 
 void kept_of_row(RowView row, ExpParams params, float max, float cut, bool want_linear,
                  lpreg_row_kept* kept) {
   with_row(row, params, [&](auto* data, auto softcap) {
-    with_flag(want_linear, [&](auto linear) {
+    with_flag_or_always<softcap.value>(want_linear, [&](auto linear) {
       constexpr unsigned kWanted = kKept | (linear.value ? kLinear : 0);
       const auto sums = statistics<softcap.value, kWanted>(data, row, nullptr, params, max, cut);
       write_kept(sums, params, kept);
@@ -88,7 +102,7 @@ void kept_of_row(RowView row, ExpParams params, float max, float cut, bool want_
 void part_and_kept_of_row(RowView row, ExpParams params, bool want_moment, float cut, lpreg_row_part* part,
                           lpreg_row_kept* kept) {
   with_row(row, params, [&](auto* data, auto softcap) {
-    with_flag(want_moment, [&](auto moment) {
+    with_flag_or_always<softcap.value>(want_moment, [&](auto moment) {
       constexpr unsigned kWanted = kKept | (moment.value ? kMoment : 0);
       BlockMaxima blocks(row.count);
       const float max = maximum(data, row, &blocks);
@@ -134,14 +148,12 @@ void gradient_row(RowView row, const GradientParams& params, void* out, int32_t 
       const auto write = [&](auto kind) {
         sweep_gradient<softcap.value, kind.value>(data, row, params, static_cast<Out*>(out));
       };
-      switch (kind_of(params)) {
-        case GradientKind::kSimple:
-          return write(Kind<GradientKind::kSimple>{});
-        case GradientKind::kFiltered:
-          return write(Kind<GradientKind::kFiltered>{});
-        case GradientKind::kFull:
-          return write(Kind<GradientKind::kFull>{});
+      if constexpr (!softcap.value) {
+        const GradientKind kind = kind_of(params);
+        if (kind == GradientKind::kSimple) return write(Kind<GradientKind::kSimple>{});
+        if (kind == GradientKind::kFiltered) return write(Kind<GradientKind::kFiltered>{});
       }
+      write(Kind<GradientKind::kFull>{});
     });
   });
 }

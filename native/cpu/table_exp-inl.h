@@ -33,9 +33,14 @@ class TableExp {
   }
 
   // For any d <= 0, also -inf; NaN gives NaN.
-  LPREG_INLINE Term at(Float d) const { return term<true>(d); }
-  // The same with a relative error of |d / unit| 2^-24: less than an ulp of the largest e of a row.
-  LPREG_INLINE Term roughly_at(Float d) const { return term<false>(d); }
+  LPREG_INLINE Term at(Float d) const {
+    // Adding 1.5 * 2^19 rounds to a sixteenth and leaves n in the low bits.
+    const Float shift = Lanes::splat(0x1.8p19F);
+    const Float shifted = Lanes::fma(d, per_unit_, shift);
+    const Float r = Lanes::fma(d, per_unit_rest_, Lanes::fma(d, per_unit_, shift - shifted));
+    const Float power = Lanes::add_shifted_left_19(Lanes::lookup(powers_, shifted), shifted);
+    return {Lanes::not_less(d, lowest_), d, power, r, slope(r)};
+  }
   static LPREG_INLINE Float value(const Term& x) {
     return Lanes::fma_or_zero(x.live, x.power, x.r * x.slope, x.power);
   }
@@ -50,17 +55,6 @@ class TableExp {
 
  private:
   static constexpr double kLowestExponent = -125.5;
-
-  template <bool kPrecise>
-  LPREG_INLINE Term term(Float d) const {
-    // Adding 1.5 * 2^19 rounds to a sixteenth and leaves n in the low bits.
-    const Float shift = Lanes::splat(0x1.8p19F);
-    const Float shifted = Lanes::fma(d, per_unit_, shift);
-    Float r = Lanes::fma(d, per_unit_, shift - shifted);
-    if constexpr (kPrecise) r = Lanes::fma(d, per_unit_rest_, r);
-    const Float power = Lanes::add_shifted_left_19(Lanes::lookup(powers_, shifted), shifted);
-    return {Lanes::not_less(d, lowest_), d, power, r, slope(r)};
-  }
 
   // (2^r - 1) / r: minimax, with a relative error of 2^r below 1.6e-9.
   static LPREG_INLINE Float slope(Float r) {
