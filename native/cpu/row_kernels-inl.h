@@ -45,7 +45,8 @@ LPREG_INLINE auto with_flag(bool flag, Function f) {
   return flag ? f(Flag<true>{}) : f(Flag<false>{});
 }
 
-// As with_flag, but what is rare has one way for both values, which does the more of the two.
+// As with_flag, but what is rare has one way for both values, which does the more of the two; the caller
+// takes back what was not wanted.
 template <bool kIsRare, class Function>
 LPREG_INLINE void with_flag_or_always(bool flag, Function f) {
   if constexpr (kIsRare) {
@@ -81,6 +82,7 @@ void part_of_row(RowView row, ExpParams params, bool want_moment, bool want_raw,
     if (want_raw) return write(Sums<kMoment | kRaw>{});
     if constexpr (softcap.value) {
       write(Sums<kMoment>{});
+      if (!want_moment) part->moment = 0;
     } else {
       if (want_moment) return write(Sums<kMoment>{});
       write(Sums<0>{});
@@ -95,6 +97,7 @@ void kept_of_row(RowView row, ExpParams params, float max, float cut, bool want_
       constexpr unsigned kWanted = kKept | (linear.value ? kLinear : 0);
       const auto sums = statistics<softcap.value, kWanted>(data, row, nullptr, params, max, cut);
       write_kept(sums, params, kept);
+      if (!want_linear) kept->linear = 0;
     });
   });
 }
@@ -109,6 +112,7 @@ void part_and_kept_of_row(RowView row, ExpParams params, bool want_moment, float
       const auto sums = statistics<softcap.value, kWanted>(data, row, &blocks, params, max, cut);
       write_kept(sums, params, kept);
       write_part(sums, params, max, kept->kept_rest + kept->dropped, part);
+      if (!want_moment) part->moment = 0;
     });
   });
 }
