@@ -9,6 +9,7 @@ import { describe, expect, it } from 'vitest';
 const study = (file: string) => import(new URL(`../examples/study/${file}`, import.meta.url).href);
 const { ARMS, ENVIRONMENTS } = await study('arms.mjs');
 const { createEnvironment, DEFAULTS, evaluatePolicy } = await study('environment.mjs');
+const { createAdam } = await study('adam.mjs');
 const { createGradient, createSampler, descend, simulate } = await study('simulate.mjs');
 const { driftOf } = await study('drift.mjs');
 const { advance, backpropagate, createNetwork, RECURRENT, writeLogits } = await study('recurrent.mjs');
@@ -106,6 +107,40 @@ describe('simulation', () => {
     }
   });
 
+  it('a step of Adam is that of Adam on the shared weights, prompts without a signal included', () => {
+    const environment = createEnvironment({ ...DEFAULTS, vocabulary: 6, positions: 2, prompts: [2, 2, 2] });
+    const { features, P, L, V } = environment;
+    const size = L * V;
+    const weights = features[0].length * size;
+    const theta = Array.from({ length: weights }, () => ({ value: 0, first: 0, second: 0 }));
+    const logits = new Float64Array(P * size);
+    const step = createAdam(environment, 0.01);
+    [[0, 1, 2, 3, 4, 5], [1, 4], [0]].forEach((prompts, t) => {
+      const sums = Float64Array.from({ length: prompts.length * size }, (_, i) => Math.sin(i + t));
+      step(logits, { sums, prompts });
+      theta.forEach((weight, at) => {
+        const [k, j] = [Math.floor(at / size), at % size];
+        const gradient = prompts.reduce(
+          (sum, y, place) => sum + features[y][k] * (sums[place * size + j] as number),
+          0,
+        );
+        weight.first = 0.9 * weight.first + 0.1 * gradient;
+        weight.second = 0.999 * weight.second + 0.001 * gradient ** 2;
+        const corrected = weight.second / (1 - 0.999 ** (t + 1));
+        weight.value -= (0.01 * weight.first) / (1 - 0.9 ** (t + 1)) / (Math.sqrt(corrected) + 1e-8);
+      });
+      for (let x = 0; x < P; x++) {
+        for (let j = 0; j < size; j++) {
+          const wanted = features[x].reduce(
+            (sum: number, phi: number, k: number) => sum + phi * (theta[k * size + j]?.value ?? Number.NaN),
+            0,
+          );
+          expect(logits[x * size + j]).toBeCloseTo(wanted, 10);
+        }
+      }
+    });
+  });
+
   it('fillers: rho with F of them per decision point selects what rho (1 + F) selects without', () => {
     const of = (fillers: number, rhoNeg: number) => {
       const environment = createEnvironment({ ...DEFAULTS, tail: 0.1, fillers });
@@ -182,6 +217,15 @@ describe('statistics', () => {
     // Five values with mean 3 and standard error sqrt(0.5): t of 4 degrees of freedom is 2.776.
     expect(interval([1, 2, 3, 4, 5])).toEqual({ mean: 3, half: 2.776 * Math.sqrt(0.5), n: 5 });
     expect(interval([7])).toEqual({ mean: 7, half: null, n: 1 });
+    // Sixteen and 31 values that deviate by 1: t of 15 and of 30 degrees of freedom is 2.1314 and 2.0423.
+    const t = (n: number) => {
+      const values = Array.from({ length: n }, (_, i) => (i % 2 === 0 ? 1 : -1));
+      const mean = values.reduce((a, b) => a + b) / n;
+      const deviation = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (n - 1) / n);
+      return interval(values).half / deviation;
+    };
+    expect(t(16)).toBeCloseTo(2.1314, 2);
+    expect(t(31)).toBeCloseTo(2.0423, 3);
   });
 
   it('a figure of the first study outside of both intervals disagrees', () => {

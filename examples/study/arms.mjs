@@ -6,6 +6,8 @@ export const ENVIRONMENTS = {
   A: { promptScale: 1, initialNoise: 0.2, learningRate: 0.2, steps: 800 },
   B: { promptScale: 2, initialNoise: 0.1, learningRate: 0.1, steps: 1500 },
   BK16: { promptScale: 2, initialNoise: 0.1, learningRate: 0.3, steps: 60, epochs: 16, evaluateEvery: 5 },
+  BK4: { promptScale: 2, initialNoise: 0.1, learningRate: 0.05, steps: 750, epochs: 4 },
+  BAdam: { promptScale: 2, initialNoise: 0.1, learningRate: 0.002, steps: 1500, optimiser: 'adam' },
 };
 
 // The clip of GRPO for all, so that an arm differs from it by its regulariser only.

@@ -45,6 +45,7 @@ export function createEnvironment(options) {
       for (let x = 0; x < P; x++) logits[x * L * V + j] += units[x][k] * theta;
     }
   }
+  const features = units.map((unit) => [1, ...unit.map((value) => promptScale * value)]); // phi
   // An SGD step on Theta moves the logits of x by sum_y (phi_x . phi_y) dLoss/dLogits_y: Theta itself is not needed.
   const leak = units.map((u) =>
     Float64Array.from(
@@ -53,7 +54,7 @@ export function createEnvironment(options) {
     ),
   );
   const solutions = drawSolutions(kinds, options, random);
-  return { options, kinds, solutions, logits, leak, P, L, V, G: options.samples };
+  return { options, kinds, solutions, logits, features, leak, P, L, V, G: options.samples };
 }
 
 /** Kind of each prompt: how many sparks its solution needs. */

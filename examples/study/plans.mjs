@@ -78,6 +78,37 @@ const vocabulary = () =>
     steps: 700,
   });
 
+/** Added for what else the first study tried: Adam; four updates per batch; its other settings of the released form. */
+function added() {
+  const adam = ['grpo', 'k3 rho .1', 'kl rho .1', 'kept b1', 'ent .01'];
+  const four = ['grpo', 'k3 rho .01', 'k3 rho .1', 'kl rho .1', 'kept b1', 'ent .01', 'clip-higher'];
+  const seeds = range(300, 305);
+  const [thin, fat] = [0.1, 0.3];
+  const reference = (rhoNeg, beta) => ({ ...ARMS['k3 rho .3'], rhoNeg, beta });
+  const stored = (study, env, tail, arm, seed) =>
+    job({ study, env, tail, arm, seed, loss: withStoredProxy(ARMS[arm]) });
+  return [
+    ...jobs(seeds, [thin, fat], adam, { study: 'added: Adam', env: 'BAdam' }),
+    ...seeds.flatMap((seed) =>
+      [thin, fat].flatMap((tail) => four.map((arm) => stored('added: four updates', 'BK4', tail, arm, seed))),
+    ),
+    ...seeds.flatMap((seed) => [
+      job({ study: 'added: released form', env: 'B', tail: 0.2, arm: 'grpo', seed }),
+      job({
+        study: 'added: released form',
+        env: 'B',
+        tail: 0.2,
+        arm: 'k3 rho .4 b4',
+        seed,
+        loss: reference(0.4, 4),
+      }),
+    ]),
+    ...seeds.flatMap((seed) =>
+      ['grpo', 'k3 rho .1'].map((arm) => stored('added: sixteen updates', 'BK16', 0.2, arm, seed)),
+    ),
+  ];
+}
+
 /** For the smoke test. */
 const tiny = () =>
   jobs([1, 2], [0.2], ['grpo', 'kept b4'], {
@@ -96,6 +127,7 @@ export const PLANS = {
   quick,
   tiny,
   vocabulary,
+  added,
   full: () => [
     ...main(range(300, 303), CONFIRMED),
     ...betaRule(range(400, 402)),

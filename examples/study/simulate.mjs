@@ -2,6 +2,7 @@
 // docs/evidence.md says what it is for.
 import { PolicyLoss, tokenStatsSync } from 'lp-reg';
 import { Random } from '../../dist/bench/random.js';
+import { createAdam } from './adam.mjs';
 import { createEnvironment, DEFAULTS, evaluatePolicy, FILTER, mean } from './environment.mjs';
 
 const FILLER_LOGIT = 20; // a probability of 1 - 4e-7
@@ -252,10 +253,11 @@ export function simulate(given) {
   const { logits } = environment;
   const sample = createSampler(environment);
   const gradient = createGradient(environment);
+  const adam = options.optimiser === 'adam' ? createAdam(environment, options.learningRate) : null;
   return train(options, {
     sample: () => sample(logits),
     gradient: (policyLoss, batch, first) => gradient(policyLoss, logits, batch, first),
-    descend: (pass) => descend(environment, options.learningRate, logits, pass),
+    descend: (pass) => (adam ? adam(logits, pass) : descend(environment, options.learningRate, logits, pass)),
     evaluate: () => evaluatePolicy(environment, logits),
   });
 }
