@@ -19,17 +19,17 @@ LPREG_INLINE GradientKind kind_of(const GradientParams& params) {
   return params.kept == params.dropped ? GradientKind::kSimple : GradientKind::kFiltered;
 }
 
-template <bool kSoftcap, GradientKind kKind, class T, class Out>
+template <bool kSoftcap, GradientKind kKind, class Row, class Output>
 struct Gradient : EveryBlockAlike {
-  const T* row;
-  Out* out;
+  const Row row;
+  const Output out;
   const float* q;
-  const NextRow<T> next;
+  const NextRow<Row> next;
   const Distance<kSoftcap> distance;
   const Exp exp;
   const Lanes::Float cut, kept, dropped, slope, constant, minus_proxy_scale;
 
-  LPREG_INLINE Gradient(const T* data, const RowView& view, const GradientParams& params, Out* gradient)
+  LPREG_INLINE Gradient(Row data, const RowView& view, const GradientParams& params, Output gradient)
       : row(data),
         out(gradient),
         q(params.proxy),
@@ -63,9 +63,9 @@ struct Gradient : EveryBlockAlike {
   LPREG_INLINE void flush() {}
 };
 
-template <bool kSoftcap, GradientKind kKind, class T, class Out>
-LPREG_INLINE void sweep_gradient(const T* row, const RowView& view, const GradientParams& params, Out* out) {
-  Gradient<kSoftcap, kKind, T, Out> body(row, view, params, out);
+template <bool kSoftcap, GradientKind kKind, class Row, class Output>
+LPREG_INLINE void sweep_gradient(Row row, const RowView& view, const GradientParams& params, Output out) {
+  Gradient<kSoftcap, kKind, Row, Output> body(row, view, params, out);
   sweep(view.count, body);
 }
 

@@ -16,6 +16,7 @@ struct Lanes {
   using Count = __m256i;
   static constexpr int kWidth = 8;
   static constexpr bool kHasFma = true;
+  static constexpr bool kIsSmall = false;
 
   static LPREG_INLINE Float splat(float x) { return _mm256_set1_ps(x); }
 

@@ -17,6 +17,7 @@ struct Lanes {
   using Table = __m512;  // sixteen entries
   static constexpr int kWidth = 16;
   static constexpr bool kHasFma = true;
+  static constexpr bool kIsSmall = false;
 
   static LPREG_INLINE Float splat(float x) { return _mm512_set1_ps(x); }
 

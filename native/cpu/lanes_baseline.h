@@ -18,6 +18,7 @@ struct Lanes {
   typedef int32_t Count __attribute__((vector_size(16)));
   static constexpr int kWidth = 4;
   static constexpr bool kHasFma = false;
+  static constexpr bool kIsSmall = true;
 
   static LPREG_INLINE Float splat(float x) { return Float{x, x, x, x}; }
 

@@ -17,6 +17,7 @@ struct Lanes {
   using Count = uint32x4_t;
   static constexpr int kWidth = 4;
   static constexpr bool kHasFma = true;
+  static constexpr bool kIsSmall = false;
 
   static LPREG_INLINE Float splat(float x) { return vdupq_n_f32(x); }
 

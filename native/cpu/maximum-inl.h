@@ -46,7 +46,7 @@ LPREG_OUT_OF_LOOP float maximum(const T* row, const RowView& view, BlockMaxima* 
   static_assert(kBlock % (kVectors * Lanes::kWidth) == 0, "a block is a whole number of steps");
   const int64_t count = view.count;
   const int64_t whole = count - count % kBlock;
-  const NextRow<T> next(view, kFetchedByMaximum);
+  const NextRow<const T*> next(view, kFetchedByMaximum);
   Lanes::Float all = Lanes::splat(kMinusInfinity);
   for (int64_t i = 0; i < whole; i += kBlock) {
     Lanes::Float lanes[kVectors];
@@ -70,6 +70,9 @@ LPREG_OUT_OF_LOOP float maximum(const T* row, const RowView& view, BlockMaxima* 
   float max = kMinusInfinity;
   for (const float value : values) max = value > max ? value : max;
   return max + 0.0F;  // never -0, whichever zero came first
+}
+LPREG_INLINE float maximum(AnyRow row, const RowView& view, BlockMaxima* blocks) {
+  return with_elements(row, [&](auto* elements) LPREG_LAMBDA { return maximum(elements, view, blocks); });
 }
 
 }  // namespace

@@ -9,17 +9,16 @@ namespace {
 
 // Sum over the old row's kept set of e_old (d_old - d_current), and how many of its tokens the current row
 // has lost.
-template <class Current, class Old, bool kSoftcap>
+template <bool kSoftcap>
 struct Cross : EveryBlockAlike {
-  const Current* current;
-  const Old* old;
+  const AnyRow current, old;
   const Distance<kSoftcap> current_distance, old_distance;
   const Exp exp;
   const Lanes::Float cut;
   Counter lost;
   Sum sum;
 
-  LPREG_INLINE Cross(const Current* current_row, const Old* old_row, Distance<kSoftcap> from_current_max,
+  LPREG_INLINE Cross(AnyRow current_row, AnyRow old_row, Distance<kSoftcap> from_current_max,
                      Distance<kSoftcap> from_old_max, double temperature, float old_cut)
       : current(current_row),
         old(old_row),
@@ -42,15 +41,15 @@ struct Cross : EveryBlockAlike {
 };
 
 // q = e scale on the kept set, 0 elsewhere.
-template <class Old, bool kSoftcap>
+template <bool kSoftcap>
 struct FillProxy : EveryBlockAlike {
-  const Old* old;
+  const AnyRow old;
   float* q;
   const Distance<kSoftcap> distance;
   const Exp exp;
   const Lanes::Float cut, scale;
 
-  LPREG_INLINE FillProxy(const Old* old_row, float* proxy, Distance<kSoftcap> from_max, double temperature,
+  LPREG_INLINE FillProxy(AnyRow old_row, float* proxy, Distance<kSoftcap> from_max, double temperature,
                          float old_cut, double q_per_e)
       : old(old_row),
         q(proxy),
@@ -68,15 +67,15 @@ struct FillProxy : EveryBlockAlike {
 };
 
 // Sum over q > 0 of q d, and how many of those tokens this row has lost.
-template <class T, bool kSoftcap>
+template <bool kSoftcap>
 struct ProxyDot : EveryBlockAlike {
-  const T* row;
+  const AnyRow row;
   const float* q;
   const Distance<kSoftcap> distance;
   Counter lost;
   Sum sum;
 
-  LPREG_INLINE ProxyDot(const T* data, const float* proxy, Distance<kSoftcap> from_max)
+  LPREG_INLINE ProxyDot(AnyRow data, const float* proxy, Distance<kSoftcap> from_max)
       : row(data), q(proxy), distance(from_max) {}
 
   template <class Where>

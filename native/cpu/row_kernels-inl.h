@@ -16,10 +16,6 @@
 namespace lpreg::cpu {
 namespace {
 
-template <class T>
-struct Tag {
-  using Type = T;
-};
 template <bool kValue>
 struct Flag {
   static constexpr bool value = kValue;
@@ -28,18 +24,6 @@ template <unsigned kValue>
 struct Sums {
   static constexpr unsigned value = kValue;
 };
-template <GradientKind kValue>
-struct Kind {
-  static constexpr GradientKind value = kValue;
-};
-
-// Turn a run-time dtype or flag into a compile-time one: f(Tag<element>) and f(Flag<...>).
-template <class Function>
-LPREG_INLINE auto with_dtype(int32_t dtype, Function f) {
-  if (dtype == LPREG_FLOAT16) return f(Tag<Float16>{});
-  if (dtype == LPREG_BFLOAT16) return f(Tag<BFloat16>{});
-  return f(Tag<float>{});
-}
 template <class Function>
 LPREG_INLINE auto with_flag(bool flag, Function f) {
   return flag ? f(Flag<true>{}) : f(Flag<false>{});
@@ -56,55 +40,72 @@ LPREG_INLINE void with_flag_or_always(bool flag, Function f) {
   }
 }
 
-template <class T>
-LPREG_INLINE const T* elements(RowView row) {
-  return static_cast<const T*>(row.data);
+LPREG_INLINE AnyRow any(RowView row) { return {row.data, row.dtype}; }
+
+// Calls f(row, softcap flag) with one way for all dtypes.
+template <class Function>
+LPREG_INLINE auto with_any_row(RowView row, const ExpParams& params, Function f) {
+  return with_flag(params.softcap != 0.0, [&](auto softcap) { return f(any(row), softcap); });
 }
 
-// Calls f(elements, softcap flag) for a row.
+// Calls f(elements) with a way of its own for each dtype; where code is to be small for float32 alone, and
+// f(row) for the others.
 template <class Function>
-LPREG_INLINE auto with_row(RowView row, const ExpParams& params, Function f) {
-  return with_dtype(row.dtype, [&](auto tag) {
-    using T = typename decltype(tag)::Type;
-    return with_flag(params.softcap != 0.0, [&](auto softcap) { return f(elements<T>(row), softcap); });
-  });
+LPREG_INLINE void with_own_way(RowView row, Function f) {
+  if constexpr (Lanes::kIsSmall) {
+    if (row.dtype != LPREG_FLOAT32) return f(any(row));
+    f(static_cast<const float*>(row.data));
+  } else {
+    with_elements(any(row), f);
+  }
+}
+
+// Calls f(elements or row, softcap flag); a softcap takes so long that one way for all dtypes does.
+template <class Function>
+LPREG_INLINE void with_row(RowView row, const ExpParams& params, Function f) {
+  if (params.softcap != 0.0) return f(any(row), Flag<true>{});
+  with_own_way(row, [&](auto data) { f(data, Flag<false>{}); });
 }
 
 void part_of_row(RowView row, ExpParams params, bool want_moment, bool want_raw, lpreg_row_part* part) {
-  with_row(row, params, [&](auto* data, auto softcap) {
-    const auto write = [&](auto wanted) {
-      BlockMaxima blocks(row.count);
-      const float max = maximum(data, row, &blocks);
-      const auto sums = statistics<softcap.value, wanted.value>(data, row, &blocks, params, max, 0.0F);
-      write_part(sums, params, max, sums.rest.total(), part);
-    };
-    // The raw sum is rare, and so is a softcap: then the moment comes along.
-    if (want_raw) return write(Sums<kMoment | kRaw>{});
-    if constexpr (softcap.value) {
-      write(Sums<kMoment>{});
+  const auto write = [&](auto data, auto softcap, auto wanted) {
+    BlockMaxima blocks(row.count);
+    const float max = maximum(data, row, &blocks);
+    const auto sums = statistics<softcap.value, wanted.value>(data, row, &blocks, params, max, 0.0F);
+    write_part(sums, params, max, sums.rest.total(), part);
+  };
+  // The raw sum is rare, and so is a softcap: then the moment comes along.
+  if (want_raw) {
+    return with_any_row(row, params,
+                        [&](auto data, auto softcap) { write(data, softcap, Sums<kMoment | kRaw>{}); });
+  }
+  with_row(row, params, [&](auto data, auto softcap) {
+    with_flag_or_always<softcap.value>(want_moment, [&](auto moment) {
+      write(data, softcap, Sums<(moment.value ? kMoment : 0)>{});
       if (!want_moment) part->moment = 0;
-    } else {
-      if (want_moment) return write(Sums<kMoment>{});
-      write(Sums<0>{});
-    }
+    });
   });
 }
 
 void kept_of_row(RowView row, ExpParams params, float max, float cut, bool want_linear,
                  lpreg_row_kept* kept) {
-  with_row(row, params, [&](auto* data, auto softcap) {
-    with_flag_or_always<softcap.value>(want_linear, [&](auto linear) {
-      constexpr unsigned kWanted = kKept | (linear.value ? kLinear : 0);
-      const auto sums = statistics<softcap.value, kWanted>(data, row, nullptr, params, max, cut);
-      write_kept(sums, params, kept);
-      if (!want_linear) kept->linear = 0;
-    });
+  const auto write = [&](auto data, auto softcap, auto wanted) {
+    const auto sums = statistics<softcap.value, wanted.value>(data, row, nullptr, params, max, cut);
+    write_kept(sums, params, kept);
+    if (!want_linear) kept->linear = 0;
+  };
+  if (want_linear || params.softcap != 0.0) {
+    return with_any_row(row, params,
+                        [&](auto data, auto softcap) { write(data, softcap, Sums<kKept | kLinear>{}); });
+  }
+  with_row(row, params, [&](auto data, auto softcap) {
+    if constexpr (!softcap.value) write(data, softcap, Sums<kKept>{});
   });
 }
 
 void part_and_kept_of_row(RowView row, ExpParams params, bool want_moment, float cut, lpreg_row_part* part,
                           lpreg_row_kept* kept) {
-  with_row(row, params, [&](auto* data, auto softcap) {
+  with_row(row, params, [&](auto data, auto softcap) {
     with_flag_or_always<softcap.value>(want_moment, [&](auto moment) {
       constexpr unsigned kWanted = kKept | (moment.value ? kMoment : 0);
       BlockMaxima blocks(row.count);
@@ -119,47 +120,53 @@ void part_and_kept_of_row(RowView row, ExpParams params, bool want_moment, float
 
 double cross_of_rows(RowView current, float current_max, RowView old, float old_max, float old_cut,
                      ExpParams params) {
-  return with_row(current, params, [&](auto* current_data, auto softcap) {
-    return with_dtype(old.dtype, [&](auto tag) {
-      const auto* old_data = elements<typename decltype(tag)::Type>(old);
-      Cross body(current_data, old_data, Distance<softcap.value>(current_max, params),
-                 Distance<softcap.value>(old_max, params), params.temperature, old_cut);
-      sweep(current.count, body);
-      return body.lost.total() > 0 ? __builtin_inf() : body.sum.total() / params.temperature;
-    });
+  return with_any_row(current, params, [&](auto current_row, auto softcap) {
+    Cross<softcap.value> body(current_row, any(old), Distance<softcap.value>(current_max, params),
+                              Distance<softcap.value>(old_max, params), params.temperature, old_cut);
+    sweep(current.count, body);
+    return body.lost.total() > 0 ? __builtin_inf() : body.sum.total() / params.temperature;
   });
 }
 
 void fill_proxy_row(RowView old, ExpParams params, float max, float cut, double scale, float* q) {
-  with_row(old, params, [&](auto* data, auto softcap) {
-    FillProxy body(data, q, Distance<softcap.value>(max, params), params.temperature, cut, scale);
+  with_any_row(old, params, [&](auto old_row, auto softcap) {
+    FillProxy<softcap.value> body(old_row, q, Distance<softcap.value>(max, params), params.temperature, cut,
+                                  scale);
     sweep(old.count, body);
   });
 }
 
 double proxy_dot_row(RowView row, ExpParams params, float max, const float* q) {
-  return with_row(row, params, [&](auto* data, auto softcap) {
-    ProxyDot body(data, q, Distance<softcap.value>(max, params));
+  return with_any_row(row, params, [&](auto data, auto softcap) {
+    ProxyDot<softcap.value> body(data, q, Distance<softcap.value>(max, params));
     sweep(row.count, body);
     return body.lost.total() > 0 ? -__builtin_inf() : body.sum.total() / params.temperature;
   });
 }
 
+// An output of the dtype that a loop reads.
+template <class T>
+LPREG_INLINE T* output_like(const T*, AnyOutput out) {
+  return static_cast<T*>(out.data);
+}
+LPREG_INLINE AnyOutput output_like(AnyRow, AnyOutput out) { return out; }
+
 void gradient_row(RowView row, const GradientParams& params, void* out, int32_t out_dtype) {
-  with_row(row, params.exp, [&](auto* data, auto softcap) {
-    with_dtype(out_dtype, [&](auto tag) {
-      using Out = typename decltype(tag)::Type;
-      const auto write = [&](auto kind) {
-        sweep_gradient<softcap.value, kind.value>(data, row, params, static_cast<Out*>(out));
-      };
-      if constexpr (!softcap.value) {
-        const GradientKind kind = kind_of(params);
-        if (kind == GradientKind::kSimple) return write(Kind<GradientKind::kSimple>{});
-        if (kind == GradientKind::kFiltered) return write(Kind<GradientKind::kFiltered>{});
-      }
-      write(Kind<GradientKind::kFull>{});
-    });
-  });
+  const auto write = [&](auto data, auto output) {
+    const GradientKind kind = kind_of(params);
+    if (kind == GradientKind::kSimple)
+      return sweep_gradient<false, GradientKind::kSimple>(data, row, params, output);
+    if (kind == GradientKind::kFiltered)
+      return sweep_gradient<false, GradientKind::kFiltered>(data, row, params, output);
+    sweep_gradient<false, GradientKind::kFull>(data, row, params, output);
+  };
+  const AnyOutput any_out{out, out_dtype};
+  if (params.exp.softcap != 0.0) {
+    return sweep_gradient<true, GradientKind::kFull>(any(row), row, params, any_out);
+  }
+  // A gradient of another dtype than the logits is rare, and has six combinations.
+  if (row.dtype != out_dtype) return write(any(row), any_out);
+  with_own_way(row, [&](auto data) { write(data, output_like(data, any_out)); });
 }
 
 constexpr RowKernels row_kernels_named(const char* name) {

@@ -14,10 +14,10 @@ constexpr unsigned kLinear = 8;
 
 // Maximisers are counted and enter no sum but `linear`, where they add 0. A NaN makes `rest`, or `dropped`,
 // NaN.
-template <bool kSoftcap, unsigned kWanted, class T>
+template <bool kSoftcap, unsigned kWanted, class Row>
 struct Statistics {
-  const T* row;
-  const NextRow<T> next;
+  const Row row;
+  const NextRow<Row> next;
   const BlockMaxima* blocks;  // nullptr: unknown
   const Distance<kSoftcap> distance;
   const Exp exp, raw_exp;
@@ -25,7 +25,7 @@ struct Statistics {
   Counter maxima, kept;
   Sum rest, moment, raw_rest, kept_rest, dropped, linear;
 
-  LPREG_INLINE Statistics(const T* data, const RowView& view, const BlockMaxima* block_maxima,
+  LPREG_INLINE Statistics(Row data, const RowView& view, const BlockMaxima* block_maxima,
                           const ExpParams& params, float max_value, float cut_value)
       : row(data),
         next(view, fetched_by_sums(view)),
@@ -111,11 +111,11 @@ struct Statistics {
   }
 };
 
-template <bool kSoftcap, unsigned kWanted, class T>
-LPREG_INLINE Statistics<kSoftcap, kWanted, T> statistics(const T* row, const RowView& view,
-                                                         const BlockMaxima* blocks, const ExpParams& params,
-                                                         float max, float cut) {
-  Statistics<kSoftcap, kWanted, T> body(row, view, blocks, params, max, cut);
+template <bool kSoftcap, unsigned kWanted, class Row>
+LPREG_INLINE Statistics<kSoftcap, kWanted, Row> statistics(Row row, const RowView& view,
+                                                           const BlockMaxima* blocks, const ExpParams& params,
+                                                           float max, float cut) {
+  Statistics<kSoftcap, kWanted, Row> body(row, view, blocks, params, max, cut);
   sweep(view.count, body);
   return body;
 }

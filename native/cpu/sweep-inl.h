@@ -4,8 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "element.h"
-#include "row_kernels.h"
+#include "any_row-inl.h"
 
 namespace lpreg::cpu {
 namespace {
@@ -34,9 +33,15 @@ struct WholeVector {
   LPREG_INLINE Lanes::Float load(const T* row) const {
     return Lanes::load(row + index);
   }
+  LPREG_INLINE Lanes::Float load(AnyRow row) const {
+    return with_elements(row, [&](auto* elements) LPREG_LAMBDA { return load(elements); });
+  }
   template <class T>
   LPREG_INLINE void store(T* row, Lanes::Float x) const {
     Lanes::store(row + index, x);
+  }
+  LPREG_INLINE void store(AnyOutput row, Lanes::Float x) const {
+    with_elements(row, [&](auto* elements) LPREG_LAMBDA { store(elements, x); });
   }
 };
 
@@ -53,11 +58,17 @@ struct RaggedVector {
     __builtin_memcpy(staged, row + index, static_cast<size_t>(count) * sizeof(T));
     return Lanes::load(staged);
   }
+  LPREG_INLINE Lanes::Float load(AnyRow row) const {
+    return with_elements(row, [&](auto* elements) LPREG_LAMBDA { return load(elements); });
+  }
   template <class T>
   LPREG_INLINE void store(T* row, Lanes::Float x) const {
     T staged[Lanes::kWidth];
     Lanes::store(staged, x);
     __builtin_memcpy(row + index, staged, static_cast<size_t>(count) * sizeof(T));
+  }
+  LPREG_INLINE void store(AnyOutput row, Lanes::Float x) const {
+    with_elements(row, [&](auto* elements) LPREG_LAMBDA { store(elements, x); });
   }
 };
 
@@ -72,24 +83,26 @@ LPREG_INLINE Eighths fetched_by_sums(const RowView& row) { return {1, row.gradie
 
 // Brings the row that is read next into the caches while this one is computed on: without it the first sweep
 // of a row waits for memory and the later ones leave memory idle.
-template <class T>
+template <class Row>
 class NextRow {
  public:
   LPREG_INLINE NextRow(const RowView& row, Eighths part)
-      : begin_(static_cast<const T*>(row.next == nullptr ? row.data : row.next)),
-        rate_(row.next == nullptr ? 0 : part.end - part.begin) {
-    begin_ += row.next == nullptr ? 0 : row.count * part.begin / 8;
+      : begin_(static_cast<const char*>(row.next == nullptr ? row.data : row.next)), rate_(0) {
+    if (row.next == nullptr) return;
+    const int64_t element = row.dtype == LPREG_FLOAT32 ? 4 : 2;
+    begin_ += row.count * part.begin / 8 * element;
+    rate_ = (part.end - part.begin) * element;
   }
 
   // Beside vector k of a step, at `index` of this row, where it begins a cache line. Fetching the beginning
   // of this row again costs less than asking whether to fetch.
   LPREG_INLINE void fetch(int k, int64_t index) const {
-    if (k * Lanes::kWidth * int{sizeof(T)} % 64 == 0) __builtin_prefetch(begin_ + (index * rate_ >> 3));
+    if (k * Lanes::kWidth * kLargestElement<Row> % 64 == 0) __builtin_prefetch(begin_ + (index * rate_ >> 3));
   }
 
  private:
-  const T* begin_;
-  int64_t rate_;  // eighths of a row per row
+  const char* begin_;
+  int64_t rate_;  // eighths of a byte per element of this row
 };
 
 // Calls step(k, where) for the vectors of [begin, end), a multiple of kVectors of them; k < kVectors is known
