@@ -18,15 +18,189 @@ export const DRIFT = {
 /** beta at which `kept` stops extinction. */
 export const THRESHOLDS = { 0.03: 28, 0.1: 9.2, 0.2: 4.5, 0.3: 2.9 };
 
-/** Published arms, environment B: paired difference to GRPO in pass@16 at the end. */
-export const PUBLISHED = {
-  'k3 rho .01': { 0.1: [0, null], 0.2: [0, null], 0.3: [0, null] },
-  'k3 rho .1': { 0.1: [0.0001, 0.0002], 0.2: [-0.0001, 0.0002], 0.3: [0, 0.0001] },
-  'k3 rho 1': { 0.1: [-0.003, 0.005], 0.2: [-0.001, 0.003], 0.3: [-0.007, 0.006] },
-  'kl rho .01': { 0.1: [0, null], 0.2: [0, null], 0.3: [0, null] },
-  'kl rho .1': { 0.1: [-0.007, 0.012], 0.2: [-0.007, 0.009], 0.3: [-0.009, 0.009] },
-  'kl rho 1': { 0.1: [-0.026, 0.017], 0.2: [-0.022, 0.019], 0.3: [-0.023, 0.018] },
-  'ent .1': { 0.1: [-0.449, 0.032], 0.2: [-0.425, 0.023], 0.3: [-0.412, 0.02] },
+/** GRPO at the end, environment B. */
+const GRPO = {
+  0.03: {
+    pass16: [0.49, 0.039],
+    neededSpark: [0.083, null],
+    noiseMass: [0.004, null],
+    entropy: [0.14, null],
+  },
+  0.1: { pass16: [0.45, 0.032], neededSpark: [0.045, null], noiseMass: [0.008, null], entropy: [0.15, null] },
+  0.2: {
+    pass16: [0.425, 0.023],
+    neededSpark: [0.026, null],
+    noiseMass: [0.011, null],
+    entropy: [0.17, null],
+  },
+  0.3: { pass16: [0.412, 0.02], neededSpark: [0.011, null], noiseMass: [0.014, null], entropy: [0.2, null] },
+};
+
+/** Published arms and bonuses, environment B: pass@16 at tails 0.03, 0.1, 0.2, 0.3; selected tokens per batch over the run. */
+const PUBLISHED_PASS16 = {
+  'k3 rho .01': [
+    [0, null],
+    [0, null],
+    [0, null],
+    [0, null],
+  ],
+  'k3 rho .1': [
+    [-0.0001, 0.0004],
+    [0.0001, 0.0002],
+    [-0.0001, 0.0002],
+    [0, 0.0001],
+  ],
+  'k3 rho 1': [
+    [-0.002, 0.004],
+    [-0.003, 0.005],
+    [-0.001, 0.003],
+    [-0.007, 0.006],
+  ],
+  'kl rho .01': [
+    [0, null],
+    [0, null],
+    [0, null],
+    [0, null],
+  ],
+  'kl rho .1': [
+    [-0.007, 0.014],
+    [-0.007, 0.012],
+    [-0.007, 0.009],
+    [-0.009, 0.009],
+  ],
+  'kl rho 1': [
+    [-0.029, 0.036],
+    [-0.026, 0.017],
+    [-0.022, 0.019],
+    [-0.023, 0.018],
+  ],
+  'ent .01': [
+    [0.023, 0.018],
+    [0.037, 0.039],
+    [0.031, 0.029],
+    [0.025, 0.021],
+  ],
+  'ent .1': [
+    [0.116, 0.053],
+    [-0.449, 0.032],
+    [-0.425, 0.023],
+    [-0.412, 0.02],
+  ],
+};
+const PUBLISHED_SELECTED = {
+  'k3 rho .01': [0, 0, 0, 0],
+  'k3 rho .1': [3.4, 1.1, 0.5, 0.3],
+  'kl rho .1': [28, 16, 10, 7],
+};
+const BONUS_NOISE = { 'ent .1': [0.08, 0.83, 0.87, 0.88] };
+const ALL_TAILS = [0.03, 0.1, 0.2, 0.3];
+
+/** By tail and arm: five seeds of the arms that were fixed beforehand, environment B. */
+export const PUBLISHED = byTail((place) => [
+  ['grpo', GRPO[ALL_TAILS[place]]],
+  ...Object.entries(PUBLISHED_PASS16).map(([arm, figures]) => [
+    arm,
+    {
+      pass16: figures[place],
+      ...(arm in PUBLISHED_SELECTED && { selected: [PUBLISHED_SELECTED[arm][place], null] }),
+      ...(arm in BONUS_NOISE && { noiseMass: [BONUS_NOISE[arm][place], null] }),
+    },
+  ]),
+]);
+
+/** Environment A: half-life of the sparks; that no Lp-Reg arm moves pass@16 by more than 0.001. */
+const HALF_LIVES_A = {
+  grpo: [
+    [69, 2],
+    [69, 1],
+    [74, 1],
+    [87, 1],
+  ],
+  'k3 rho .1': [
+    [70, null],
+    [69, null],
+    [74, null],
+    [87, null],
+  ],
+  'kl rho 1': [
+    [61, null],
+    [51, null],
+    [48, null],
+    [50, null],
+  ],
+  'ent .01': [
+    [77, null],
+    [80, null],
+    [89, null],
+    [112, null],
+  ],
+};
+const LP_REG = ['k3 rho .01', 'k3 rho .1', 'k3 rho 1', 'kl rho .01', 'kl rho .1', 'kl rho 1'];
+export const ENVIRONMENT_A = byTail((place) =>
+  ['grpo', ...LP_REG, 'ent .01'].map((arm) => [
+    arm,
+    {
+      ...(arm in HALF_LIVES_A && { halfLife: HALF_LIVES_A[arm][place] }),
+      ...(LP_REG.includes(arm) && { pass16: [0, 0.001] }),
+      ...(arm === 'grpo' &&
+        ALL_TAILS[place] === 0.1 && { entropy: [0.078, null], hardPass64: [0.0001, null] }),
+    },
+  ]),
+);
+
+function byTail(armsAt) {
+  return Object.fromEntries(ALL_TAILS.map((tail, place) => [tail, Object.fromEntries(armsAt(place))]));
+}
+
+/** Adam, environment B. */
+export const ADAM = {
+  0.1: {
+    grpo: { pass16: [0.672, null] },
+    'k3 rho .1': { pass16: [0, null] },
+    'kl rho .1': { pass16: [0, null] },
+    'kept b1': { pass16: [0.003, 0.004] },
+    'ent .01': { pass16: [-0.018, 0.02] },
+  },
+  0.3: {
+    grpo: { pass16: [0.648, null] },
+    'k3 rho .1': { pass16: [0, null] },
+    'kl rho .1': { pass16: [0, null] },
+    'kept b1': { pass16: [0.007, 0.03] },
+    'ent .01': { pass16: [-0.024, 0.027] },
+  },
+};
+
+/** Four updates per batch, environment B. */
+export const FOUR_UPDATES = {
+  0.1: {
+    'k3 rho .01': { pass16: [0, null] },
+    'k3 rho .1': { pass16: [0, null] },
+    'kl rho .1': { pass16: [-0.007, 0.013] },
+    'kept b1': { pass16: [-0.001, 0.006] },
+    'ent .01': { pass16: [0.03, 0.045] },
+    'clip-higher': { pass16: [0, null] },
+  },
+  0.3: {
+    'k3 rho .01': { pass16: [0, null] },
+    'k3 rho .1': { pass16: [0, null] },
+    'kl rho .1': { pass16: [-0.008, 0.01] },
+    'kept b1': { pass16: [0.013, 0.016] },
+    'ent .01': { pass16: [0.033, 0.023] },
+    'clip-higher': { pass16: [0, null] },
+  },
+};
+
+/** The best `kept` arm of each tail against the bonus of 0.03, paired, environment B. */
+export const AGAINST_BONUS = {
+  0.1: { 'kept b8': { pass16: [-0.028, 0.013], pass1: [-0.001, 0.008], noiseMass: [-0.012, 0.004] } },
+  0.2: { 'kept b4': { pass16: [-0.046, 0.022], pass1: [0.012, 0.01], noiseMass: [-0.04, 0.012] } },
+  0.3: { 'kept b2': { pass16: [-0.024, 0.02], pass1: [0.055, 0.02], noiseMass: [-0.109, 0.021] } },
+};
+
+/** The released form with other numbers, environment B. */
+export const RELEASED_FORM = {
+  0.1: { 'k3 rho .3 b8': { pass16: [0.019, 0.015] } },
+  0.2: { 'k3 rho .4 b4': { pass16: [0.005, 0.011] } },
 };
 
 /** Confirmation, environment B: half-life and noise mass as levels, the rest as paired differences to GRPO. */
@@ -113,6 +287,7 @@ export const EPOCHS = {
   'clip-higher': { pass16: [0.024, 0.019] },
   'ent .01': { pass16: [0.027, 0.019] },
 };
+export const SIXTEEN_UPDATES_RELEASED = { 'k3 rho .1': { pass16: [-0.003, 0.005] } };
 
 /** The quick study's figures, tail 0.2, seeds 200-204: half-life, paired difference in pass@16. */
 export const QUICK = {

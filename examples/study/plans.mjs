@@ -69,13 +69,12 @@ const recurrent = (seeds) =>
     simulator: 'recurrent',
   });
 
-/** Added after the main study had been seen: is it the vocabulary that makes the entropy bonus differ from the first study? */
+/** Added after the main study had been seen: is it the vocabulary that makes the entropy bonus and the noise differ from the first study? */
 const vocabulary = () =>
-  jobs(range(300, 303), [0.3], ['grpo', 'ent .03'], {
+  jobs(range(300, 305), [0.3], ['grpo', 'kl rho .1', 'kept b2', 'ent .03', 'ent .1'], {
     study: 'added: vocabulary',
     env: 'B',
     vocabulary: 1000,
-    steps: 700,
   });
 
 /** Added for what else the first study tried: Adam; four updates per batch; its other settings of the released form. */

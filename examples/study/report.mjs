@@ -22,7 +22,11 @@ const TITLES = {
   recurrent: 'A recurrent policy that sees its prefix',
   fillers: 'Filler tokens',
   epochs: 'Sixteen updates per batch',
-  'added: vocabulary': 'Added afterwards: 1000 tokens, 700 steps',
+  'added: vocabulary': 'Added afterwards: 1000 tokens',
+  'added: Adam': 'Added afterwards: Adam',
+  'added: four updates': 'Added afterwards: four updates per batch',
+  'added: released form': 'Added afterwards: the released form with rho 0.4, beta 4',
+  'added: sixteen updates': 'Added afterwards: sixteen updates per batch',
 };
 /** Charts with few enough arms to be read. */
 const GROUPS = [

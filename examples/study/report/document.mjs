@@ -80,7 +80,12 @@ export function fillDocument(file, { study, agreement, test }) {
   const contents = {
     'study:drift': section('§1'),
     'study:published': section('§3'),
+    'study:environment-a': section('§3, environment A'),
+    'study:adam': section('§3, Adam'),
+    'study:four': section('§3, four updates'),
     'study:confirmed': section('§4'),
+    'study:against-bonus': section('§4, against the bonus'),
+    'study:released': section('§4, released form'),
     'study:sixteen': section('§4, 16 updates'),
     'study:quick': section('§5'),
     'study:main': endpoints(of('main')),
