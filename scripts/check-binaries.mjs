@@ -1,5 +1,5 @@
 // Checks the built binaries from their symbol tables: what they export, what they need of the system, that nothing in
-// them switches the process to flush-to-zero; of prebuilds also size and stripping. Reads ELF files of any machine.
+// them switches the process to flush-to-zero, their size; of prebuilds also stripping. Reads ELF files of any machine.
 // Usage: node scripts/check-binaries.mjs   checks build/Release and every folder of prebuilds/ that is there
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
@@ -24,13 +24,29 @@ const SYSTEM_LIBRARIES =
 const NODE_API = 8;
 
 /** Of a release, in bytes. */
-const SIZE_BUDGETS = { library: 3_000_000, addon: 400_000 };
+export const SIZE_BUDGETS = { library: 3_000_000, addon: 400_000 };
+
+/**
+ * Of the library without its GPU kernels, which every build has alike, whatever GPUs it is for. A release's kernels take
+ * the rest of its budget.
+ */
+const HOST_BUDGET = 1_450_000;
 
 function readelf(file, ...options) {
   return execFileSync('readelf', ['--wide', ...options, file], {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
   }).split('\n');
+}
+
+/** Sections that a process loads from a file, which are also those that stripping leaves, as { name, bytes }. */
+export function sectionSizes(file) {
+  return readelf(file, '--sections').flatMap((line) => {
+    const [, name, type, size, flags] =
+      line.match(/^ *\[ *\d+\] (\S+) +(\S+) +\w+ \w+ (\w+) \w+ +(\w*) /) ?? [];
+    if (name === undefined || type === 'NOBITS' || !flags.includes('A')) return [];
+    return [{ name, bytes: Number.parseInt(size, 16) }];
+  });
 }
 
 /** Symbols that the dynamic linker sees, as { name, version, defined }. */
@@ -106,6 +122,13 @@ function fastMathProblems(file) {
     : [];
 }
 
+function hostProblems(kind, file) {
+  if (kind !== 'library') return [];
+  const host = sectionSizes(file).filter(({ name }) => name !== '.nv_fatbin');
+  const size = host.reduce((sum, { bytes }) => sum + bytes, 0);
+  return size < HOST_BUDGET ? [] : [`has ${size} bytes beside its GPU kernels; the budget is ${HOST_BUDGET}`];
+}
+
 function releaseProblems(kind, file) {
   const size = statSync(file).size;
   const budget = SIZE_BUDGETS[kind];
@@ -123,6 +146,7 @@ function problemsOf(kind, file, isRelease) {
     ...libraryProblems(file),
     ...nodeApiProblems(kind, symbols),
     ...fastMathProblems(file),
+    ...hostProblems(kind, file),
     ...(isRelease ? releaseProblems(kind, file) : []),
   ];
 }

@@ -1,12 +1,9 @@
 // Checks what npm would publish: its size, that what people and builds need is in it, and that nothing else is.
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { packedPackage, TARBALL_BUDGET } from './packed-package.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-
-/** In bytes, as published. */
-const BUDGET = 4_000_000;
 
 const REQUIRED = [
   'LICENSE',
@@ -41,11 +38,7 @@ const ALLOWED = [
   /^scripts\/(compile|toolchain)\.mjs$/,
 ];
 
-const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel=error'], {
-  cwd: root,
-  encoding: 'utf8',
-});
-const [{ files, size }] = JSON.parse(output);
+const { files, size } = packedPackage();
 const paths = files.map(({ path }) => path);
 const { repository } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
 
@@ -54,7 +47,7 @@ const problems = [
   ...paths
     .filter((path) => !ALLOWED.some((pattern) => pattern.test(path)))
     .map((path) => `${path} does not belong in the package`),
-  ...(size < BUDGET ? [] : [`the tarball has ${size} bytes; the budget is ${BUDGET}`]),
+  ...(size < TARBALL_BUDGET ? [] : [`the tarball has ${size} bytes; the budget is ${TARBALL_BUDGET}`]),
 ];
 const prebuilds = new Set(paths.flatMap((path) => path.match(/^prebuilds\/([^/]+)/)?.[1] ?? []));
 if (process.argv.includes('--release')) {

@@ -68,6 +68,14 @@ describe.runIf(process.platform === 'linux')('binaries of a folder', () => {
     expect(check()).toMatchObject({ status: 1, stderr: expect.stringContaining('needs libstdc++.so.6') });
   });
 
+  test('more than a release has room for: it fails', () => {
+    compileLibrary(
+      'int lpreg_get_api = 1; static char more[1500000] = {1}; char *f(int i) { return more + i; }',
+    );
+    const stderr = expect.stringMatching(/has \d+ bytes beside its GPU kernels; the budget is \d+/);
+    expect(check()).toMatchObject({ status: 1, stderr });
+  });
+
   test('symbols are left in a release: it fails', () => {
     compileLibrary('int lpreg_get_api;');
     expect(check(true)).toMatchObject({ status: 1, stderr: expect.stringContaining('is not stripped') });

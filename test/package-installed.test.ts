@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleGoldenConsumer } from './support/package/bundle.js';
 import { outcome, Project } from './support/package/project.js';
 import { root, Tarballs } from './support/package/tarball.js';
+import { compileGoldenConsumer, compileTypeScript } from './support/package/typescript.js';
 import { vectorNames } from './support/vectors.js';
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -73,8 +74,7 @@ describe('TypeScript consumer', () => {
     const options = { strict: true, target: 'es2022', types: [], skipLibCheck: false, outDir: 'compiled' };
     const compile = (module: string, moduleResolution: string, files: readonly string[]) => {
       const compilerOptions = { ...options, module, moduleResolution };
-      project.write('tsconfig.json', JSON.stringify({ compilerOptions, files }));
-      return outcome(project.run('node', [join(root, 'node_modules/typescript/bin/tsc')]));
+      return compileTypeScript(project, { compilerOptions, files });
     };
     expect(compile('node16', 'node16', sources)).toMatchObject({ status: 0, stdout: '' });
     for (const compiled of ['compiled/consumer.mjs', 'compiled/consumer.cjs']) {
@@ -82,6 +82,14 @@ describe('TypeScript consumer', () => {
       expect(outcome(project.run('node', [compiled]))).toEqual(expected);
     }
     expect(compile('esnext', 'bundler', ['consumer.mts'])).toMatchObject({ status: 0, stdout: '' });
+  });
+
+  test('golden vectors: their evaluation compiles against the declarations of the package, and passes', () => {
+    const { compiled, program } = compileGoldenConsumer(project);
+    expect(compiled).toEqual({ status: 0, stdout: '', stderr: '' });
+    const { status, stdout, stderr } = project.run('node', [program, ...vectorNames()]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({ compared: 44, violations: [] });
   });
 });
 
