@@ -25,6 +25,15 @@ test('several backward passes of one result run at once', async () => {
   }
 });
 
+test('short calls that follow one another leave the event loop its turns', async () => {
+  let hadTurn = false;
+  setImmediate(() => {
+    hadTurn = true;
+  });
+  for (let i = 0; i < 1000 && !hadTurn; i++) await lpReg.forward(smallBatch());
+  expect(hadTurn).toBe(true);
+});
+
 test('calls settle in the order in which they were made, failures included', async () => {
   const order: string[] = [];
   const note = (name: string) => () => order.push(name);

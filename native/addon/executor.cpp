@@ -6,7 +6,8 @@
 namespace lpreg_addon {
 
 Napi::Object Executor::submit(std::unique_ptr<Operation> operation) {
-  start();
+  const bool is_short = operation->is_short();
+  open_wake();
   napi_deferred deferred = nullptr;
   napi_value promise = nullptr;
   check_status(env_, napi_create_promise(env_, &deferred, &promise));
@@ -14,17 +15,32 @@ Napi::Object Executor::submit(std::unique_ptr<Operation> operation) {
   Napi::Object submitted = Napi::Object::New(env_);
   submitted.Set("id", job->id());
   submitted.Set("promise", promise);
+  if (is_short && is_idle()) {
+    job->run();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    finish(std::move(job));
+  } else {
+    enqueue(std::move(job));
+  }
+  if (unsettled_++ == 0) napi_ref_threadsafe_function(env_, wake_);  // keeps the process alive
+  return submitted;
+}
+
+bool Executor::is_idle() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return queued_.empty() && running_ == nullptr;
+}
+
+void Executor::enqueue(std::unique_ptr<Job> job) {
+  if (!thread_.joinable()) thread_ = std::thread([this] { run_jobs(); });
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     queued_.push_back(std::move(job));
   }
   changed_.notify_one();
-  if (unsettled_++ == 0) napi_ref_threadsafe_function(env_, wake_);  // keeps the process alive
-  return submitted;
 }
 
-void Executor::start() {
-  if (!thread_.joinable()) thread_ = std::thread([this] { run_jobs(); });
+void Executor::open_wake() {
   if (wake_ != nullptr) return;
   const auto on_wake = [](napi_env env, napi_value, void* executor, void*) {
     // Without an environment the executor is gone too: these are calls left over at shut-down.
@@ -46,12 +62,16 @@ void Executor::run_jobs() {
     lock.unlock();
     running_->run();
     lock.lock();
-    finished_.push_back(std::move(running_));
-    // Under the lock: shut_down() must not end while the function is being called. Once it is closing, it
-    // must not be called again.
-    if (stopping_) return;
-    stopping_ = napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking) == napi_closing;
+    finish(std::move(running_));
   }
+}
+
+// Under the lock: shut_down() must not end while the function is being called. Once it is closing, it must
+// not be called again.
+void Executor::finish(std::unique_ptr<Job> job) {
+  finished_.push_back(std::move(job));
+  if (stopping_) return;
+  stopping_ = napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking) == napi_closing;
 }
 
 void Executor::settle_finished() {

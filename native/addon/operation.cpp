@@ -21,6 +21,15 @@ constexpr Maker kMakers[] = {
     {"proxySnapshot", make_proxy_snapshot},
 };
 
+// Some 15 µs on one core of a server.
+constexpr double kShortElements = 16384;
+
+// What a call has to compute, in elements of a sweep; a row by itself costs as much as some hundred.
+double elements_of(const Arguments& arguments) {
+  constexpr double kElementsPerRow = 384;
+  return arguments.number(Argument::rows) * (arguments.number(Argument::vocab) + kElementsPerRow);
+}
+
 void run_to_end(Operation& operation, const lpreg_call& call) {
   lpreg_error error = empty_error();
   if (!operation.storage().on_device()) return throw_if_failed(operation.run(call, &error), error);
@@ -41,7 +50,8 @@ void run_to_end(Operation& operation, const lpreg_call& call) {
 
 Operation::Operation(const Request& request)
     : context_(request.context),
-      storage_(*context_, request.is_job, request.arguments.flag(Argument::on_device)) {
+      storage_(*context_, request.is_job, request.arguments.flag(Argument::on_device)),
+      is_short_(!context_->on_cuda() && elements_of(request.arguments) <= kShortElements) {
   if (!storage_.on_device() || context_->on_cuda()) return;
   throw Failure{LPREG_ERR_TYPE, "context", "expected that of a device"};
 }

@@ -35,12 +35,18 @@ class Operation {
   // Whether nobody sees what a run that failed has written.
   virtual bool gradient_is_scratch() const { return true; }
 
+  // Whether a run takes no longer than a sleeping thread takes to wake up.
+  bool is_short() const { return is_short_; }
+
   Context& context() const { return *context_; }
   const Storage& storage() const { return storage_; }
 
  protected:
   std::shared_ptr<Context> context_;
   Storage storage_;
+
+ private:
+  bool is_short_;
 };
 
 // By its position in operation_names(). Throws a Failure where the arguments are wrong.
