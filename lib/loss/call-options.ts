@@ -39,15 +39,14 @@ export interface CallOptions<Name extends string> {
   job(options: object | null | undefined): [fields: CallFields<Name>, job: JobOptions];
 }
 
-/** @param empty - See `fieldReader`. */
-export function callOptions<Name extends string>(empty: () => Record<Name, unknown>): CallOptions<Name> {
-  const readSync = fieldReader(empty, undefined, '');
+/** @param nothing - See `fieldReader`. */
+export function callOptions<Name extends string>(nothing: CallFields<Name>): CallOptions<Name> {
+  const readSync = fieldReader(nothing, undefined, '');
   const readJob = fieldReader<Name | keyof JobOptions>(
-    () => ({ ...empty(), signal: undefined, onProgress: undefined }),
+    { ...nothing, signal: undefined, onProgress: undefined },
     undefined,
     '',
   );
-  const nothing = empty();
   return {
     sync: (options) => (isAbsent(options) ? nothing : readSync(options, 'options')),
     job: (options) => {

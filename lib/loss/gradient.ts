@@ -27,10 +27,10 @@ export interface BackwardOptions<Into extends AnyTensor = Tensor> extends Gradie
 }
 
 /** No {@link GradientOptions}. */
-export const noGradientOptions = () => ({ into: undefined, dtype: undefined });
+export const NO_GRADIENT_OPTIONS = { into: undefined, dtype: undefined };
 
 /** No {@link BackwardOptions}. */
-export const noBackwardOptions = () => ({ into: undefined, dtype: undefined, gradOutput: undefined });
+export const NO_BACKWARD_OPTIONS = { into: undefined, dtype: undefined, gradOutput: undefined };
 
 /** A gradient about to be computed. */
 export interface GradientTarget {

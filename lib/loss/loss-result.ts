@@ -3,7 +3,7 @@ import type { JobOptions } from '../native/jobs.js';
 import type { AnyTensor, Tensor } from '../tensors/tensor.js';
 import { BackwardPass, type ForwardPass } from './backward-pass.js';
 import { callOptions } from './call-options.js';
-import { type BackwardOptions, noBackwardOptions } from './gradient.js';
+import { type BackwardOptions, NO_BACKWARD_OPTIONS } from './gradient.js';
 import { type LossMetrics, lossMetrics } from './metrics.js';
 import type { TokenField, TokenResults } from './token-fields.js';
 
@@ -27,7 +27,7 @@ export interface LossAndGradient<
   readonly gradLogits: Into;
 }
 
-const BACKWARD = callOptions(noBackwardOptions);
+const BACKWARD = callOptions(NO_BACKWARD_OPTIONS);
 
 /**
  * Result of a forward pass, which can be taken backward as often as its logits last.

@@ -69,7 +69,7 @@ const STATISTICS = {
 
 /** All that tokenStats gives may be handed on. */
 const NO_STATISTICS = Object.fromEntries(Object.keys(TOKEN_FIELDS).map((field) => [field, undefined]));
-const readStatistics = fieldReader<TokenField>(() => ({ ...NO_STATISTICS }) as Record<TokenField, undefined>);
+const readStatistics = fieldReader(NO_STATISTICS as Record<TokenField, undefined>);
 type StatisticsFields = ReturnType<typeof readStatistics>;
 
 /** The scalar stage of one loss. */

@@ -32,7 +32,7 @@ export type WholeBatchFacts = Pick<
   'tokenCount' | 'sequenceCount' | 'maxLength' | 'probThreshold'
 >;
 
-const readLayout = fieldReader(() => ({ shape: undefined, cuSeqLens: undefined, mask: undefined }));
+const readLayout = fieldReader({ shape: undefined, cuSeqLens: undefined, mask: undefined });
 
 /**
  * Counts one shard of a batch: the part of one process, or one micro-batch.

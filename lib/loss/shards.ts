@@ -50,9 +50,9 @@ interface Shard {
 
 const noFields = (...names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [name, undefined])) as Record<string, undefined>;
-const readInputs = fieldReader(() => noFields(...Object.keys(INPUTS), 'shape', 'cuSeqLens', 'tokens'));
+const readInputs = fieldReader(noFields(...Object.keys(INPUTS), 'shape', 'cuSeqLens', 'tokens'));
 /** All that tokenStats gives may be handed on. */
-const readTokens = fieldReader(() => noFields(...Object.keys(TOKEN_FIELDS)));
+const readTokens = fieldReader(noFields(...Object.keys(TOKEN_FIELDS)));
 
 /** The shards of a batch as one batch of the scalar stage, and the way back from its results to each shard. */
 export class JoinedShards {

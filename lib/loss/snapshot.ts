@@ -40,7 +40,7 @@ export interface ProxySnapshotOptions<OnDevice extends boolean = false>
 
 const DEFAULT_MAX_ENTRIES = 2 ** 26;
 
-const noOptions = () => ({
+const NO_OPTIONS = {
   filter: undefined,
   temperature: undefined,
   softcap: undefined,
@@ -50,9 +50,9 @@ const noOptions = () => ({
   device: undefined,
   stagingBytes: undefined,
   keepOnDevice: undefined,
-});
+};
 
-const OPTIONS = callOptions(noOptions);
+const OPTIONS = callOptions(NO_OPTIONS);
 
 /**
  * A proxy snapshot, wherever it is.

@@ -50,7 +50,7 @@ export type TokenStatsProxy =
     };
 
 /** No {@link TokenStatsOptions}. */
-export const noTokenStatsOptions = () => ({
+export const NO_TOKEN_STATS_OPTIONS = {
   temperature: undefined,
   softcap: undefined,
   filter: undefined,
@@ -61,7 +61,7 @@ export const noTokenStatsOptions = () => ({
   stagingBytes: undefined,
   outputs: undefined,
   keepOnDevice: undefined,
-});
+};
 
 /** Options of one row, as given. */
 type RowFields = CallFields<'temperature' | 'softcap' | 'nonFinite' | 'backend' | keyof DeviceCallOptions>;

@@ -11,11 +11,15 @@ import type { AnyTensor, Tensor } from '../tensors/tensor.js';
 import { allocateByName } from './allocate.js';
 import { BackwardPass, type ForwardPass } from './backward-pass.js';
 import { type CallFields, callOptions, readKeepOnDevice } from './call-options.js';
-import { type GradientOptions, noGradientOptions } from './gradient.js';
+import { type GradientOptions, NO_GRADIENT_OPTIONS } from './gradient.js';
 import { type OutputPlan, planOutputs, readOutputs, setResults } from './outputs.js';
 import { now } from './overwritten.js';
 import { statsFields, type TokenField, type TokenResults } from './token-fields.js';
-import { noTokenStatsOptions, readTokenStatsOptions, type TokenStatsOptions } from './token-stats-options.js';
+import {
+  NO_TOKEN_STATS_OPTIONS,
+  readTokenStatsOptions,
+  type TokenStatsOptions,
+} from './token-stats-options.js';
 
 /** A batch whose actions are known, so that their log-probabilities are computed. */
 export type ActionStatsBatch =
@@ -42,13 +46,13 @@ const BATCH_INPUTS = [
 
 const readBatch = batchReader(BATCH_INPUTS);
 
-const STATS = callOptions(noTokenStatsOptions);
-const VJP = callOptions(() => ({
-  ...noGradientOptions(),
+const STATS = callOptions(NO_TOKEN_STATS_OPTIONS);
+const VJP = callOptions({
+  ...NO_GRADIENT_OPTIONS,
   dLogProbs: undefined,
   dEntropy: undefined,
   dKl: undefined,
-}));
+});
 
 /** Statistics of each token, and the way back from them to the logits. */
 export class TokenStats<Field extends TokenField, OnDevice extends boolean = false> implements Disposable {
@@ -157,7 +161,7 @@ export function tokenStatsSync(
 
 function statsCall(
   batch: TokenStatsBatch | DeviceTokenStatsBatch,
-  fields: CallFields<keyof ReturnType<typeof noTokenStatsOptions>>,
+  fields: CallFields<keyof typeof NO_TOKEN_STATS_OPTIONS>,
   isJob: boolean,
 ) {
   const options = readTokenStatsOptions(fields);

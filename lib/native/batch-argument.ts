@@ -34,7 +34,7 @@ export interface CheckedLogitsBatch extends CheckedBatch {
   readonly givenLogits: unknown;
 }
 
-const noInputs = () => ({
+const NO_INPUTS = {
   logits: undefined,
   shape: undefined,
   tokens: undefined,
@@ -54,16 +54,16 @@ const noInputs = () => ({
   sequenceCount: undefined,
   sequenceLengths: undefined,
   maxLength: undefined,
-});
+};
 
-type BatchInput = keyof ReturnType<typeof noInputs>;
+type BatchInput = keyof typeof NO_INPUTS;
 
 /** Own properties of a batch. */
 export type BatchFields = Readonly<Record<BatchInput, unknown>>;
 
 /** Reads batches that may have no other inputs than `known`. */
 export function batchReader(known: readonly BatchInput[]): FieldReader<BatchInput> {
-  return fieldReader<BatchInput>(noInputs, known, '', (key) => {
+  return fieldReader<BatchInput>(NO_INPUTS, known, '', (key) => {
     const other = Object.hasOwn(OTHER_NAMES, key) ? `did you mean ${OTHER_NAMES[key]}?` : undefined;
     return similarName(key, known) ?? other;
   });
@@ -103,7 +103,7 @@ export function logitsBatch(fields: BatchFields, temperature: number): CheckedLo
 
 /** A batch of nothing but logits and mask. */
 export function maskedLogits(logits: unknown, mask: unknown, temperature: number): CheckedLogitsBatch {
-  return logitsBatch({ ...noInputs(), logits, mask }, temperature);
+  return logitsBatch({ ...NO_INPUTS, logits, mask }, temperature);
 }
 
 /**
@@ -154,7 +154,7 @@ function sequenceLengths(value: unknown): unknown {
   throw new LpRegError('ERR_TYPE', message, { argument: 'sequenceLengths', index: wrong });
 }
 
-const readSnapshot = fieldReader(() => ({
+const readSnapshot = fieldReader({
   rows: undefined,
   vocab: undefined,
   temperature: undefined,
@@ -163,7 +163,7 @@ const readSnapshot = fieldReader(() => ({
   logQ: undefined,
   logKeptMass: undefined,
   uniform: undefined,
-}));
+});
 
 function setSnapshot(
   values: CallArguments,

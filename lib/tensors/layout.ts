@@ -22,12 +22,12 @@ export interface TensorView {
   readonly strided: boolean;
 }
 
-const readFields = fieldReader(() => ({
+const readFields = fieldReader({
   data: undefined,
   dtype: undefined,
   shape: undefined,
   strides: undefined,
-}));
+});
 
 /**
  * Checks the description of a tensor.

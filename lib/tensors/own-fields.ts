@@ -41,21 +41,21 @@ export type FieldReader<Name extends string> = (
 
 /**
  * {@link ownFields} and {@link rejectUnknownFields} in one, for objects that each call reads.
- * @param empty - Makes an object with every property that is ever read, all `undefined`: what it has itself is
- *   not inherited, and objects that are laid out alike are cheap.
+ * @param nothing - An object with every property that is ever read, all `undefined`: what its copies have
+ *   themselves is not inherited, and copying one object is cheap.
  * @param known - Properties that may be given; others are `ERR_OPTION_WITHOUT_EFFECT`.
  * @param parent - The caller's name for the object in names of its properties. @default its `argument`
  */
 export function fieldReader<Name extends string>(
-  empty: () => Record<Name, unknown>,
-  known: readonly Name[] = Object.keys(empty()) as Name[],
+  nothing: Readonly<Record<Name, unknown>>,
+  known: readonly Name[] = Object.keys(nothing) as Name[],
   parent?: string,
   hint?: (key: string) => string | undefined,
 ): FieldReader<Name> {
   const names: ReadonlySet<string> = new Set(known);
   return (value, argument) => {
     requireObject(value, argument);
-    const fields = empty();
+    const fields: Record<Name, unknown> = { ...nothing };
     for (const key of Object.keys(value)) {
       const field = (value as Record<string, unknown>)[key];
       if (field === undefined) continue;
