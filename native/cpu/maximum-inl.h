@@ -39,6 +39,15 @@ LPREG_INLINE Lanes::Float joined(const Lanes::Float* lanes) {
   }
 }
 
+// The maximum of all lanes; never -0, whichever zero came first.
+LPREG_INLINE float highest(Lanes::Float lanes) {
+  float values[Lanes::kWidth];
+  Lanes::store(values, lanes);
+  float max = kMinusInfinity;
+  for (const float value : values) max = value > max ? value : max;
+  return max + 0.0F;
+}
+
 // NaN is dropped here and found by the sums of the second sweep.
 template <class T>
 LPREG_OUT_OF_LOOP float maximum(const T* row, const RowView& view, BlockMaxima* blocks) {
@@ -65,11 +74,7 @@ LPREG_OUT_OF_LOOP float maximum(const T* row, const RowView& view, BlockMaxima* 
   walk<1>(whole, vectors_end, join);
   walk_end(vectors_end, count, join);
 
-  float values[Lanes::kWidth];
-  Lanes::store(values, all);
-  float max = kMinusInfinity;
-  for (const float value : values) max = value > max ? value : max;
-  return max + 0.0F;  // never -0, whichever zero came first
+  return highest(all);
 }
 LPREG_INLINE float maximum(AnyRow row, const RowView& view, BlockMaxima* blocks) {
   return with_elements(row, [&](auto* elements) LPREG_LAMBDA { return maximum(elements, view, blocks); });

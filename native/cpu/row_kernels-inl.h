@@ -11,7 +11,7 @@
 #include "gradient-inl.h"
 #include "proxy-inl.h"
 #include "row_kernels.h"
-#include "statistics-inl.h"
+#include "short_row-inl.h"
 
 namespace lpreg::cpu {
 namespace {
@@ -68,6 +68,9 @@ LPREG_INLINE void with_row(RowView row, const ExpParams& params, Function f) {
 }
 
 void part_of_row(RowView row, ExpParams params, bool want_moment, bool want_raw, lpreg_row_part* part) {
+  if (is_short(row, params)) {
+    return part_of_short_row(row, params, want_moment, want_raw, kMinusInfinity, part, nullptr);
+  }
   const auto write = [&](auto data, auto softcap, auto wanted) {
     BlockMaxima blocks(row.count);
     const float max = maximum(data, row, &blocks);
@@ -89,6 +92,7 @@ void part_of_row(RowView row, ExpParams params, bool want_moment, bool want_raw,
 
 void kept_of_row(RowView row, ExpParams params, float max, float cut, bool want_linear,
                  lpreg_row_kept* kept) {
+  if (is_short(row, params)) return kept_of_short_row(row, params, max, cut, want_linear, kept);
   const auto write = [&](auto data, auto softcap, auto wanted) {
     const auto sums = statistics<softcap.value, wanted.value>(data, row, nullptr, params, max, cut);
     write_kept(sums, params, kept);
@@ -105,6 +109,7 @@ void kept_of_row(RowView row, ExpParams params, float max, float cut, bool want_
 
 void part_and_kept_of_row(RowView row, ExpParams params, bool want_moment, float cut, lpreg_row_part* part,
                           lpreg_row_kept* kept) {
+  if (is_short(row, params)) return part_of_short_row(row, params, want_moment, false, cut, part, kept);
   with_row(row, params, [&](auto data, auto softcap) {
     with_flag_or_always<softcap.value>(want_moment, [&](auto moment) {
       constexpr unsigned kWanted = kKept | (moment.value ? kMoment : 0);

@@ -4,7 +4,7 @@
 // -inf), d = z' - max' its distance from the row's maximum (0 for maximisers, never positive), e = exp(d /
 // t). d is formed before the division by t (SEMANTICS §1). Elements at -inf have e = 0 and contribute 0 to
 // every sum. A row's sums do not depend on threads, alignment or where the row lies in memory: lanes
-// accumulate in float32 in a fixed order over blocks, and blocks in float64.
+// accumulate in float32 in a fixed order over blocks, and blocks in float64; in short rows all is float64.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,9 @@
 #include "../include/lpreg.h"
 
 namespace lpreg::cpu {
+
+// Rows of up to this length are summed in float64, see short_row-inl.h.
+constexpr int64_t kShortRow = 128;
 
 struct RowView {
   const void* data;

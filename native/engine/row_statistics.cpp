@@ -26,7 +26,7 @@ static float action_logit(cpu::RowView row, int64_t action) {
 lpreg_row_part row_part(const cpu::RowKernels& kernels, const lpreg_row_options& options, cpu::RowView row,
                         int64_t action, bool want_entropy) {
   lpreg_row_part part = core::empty_part();
-  if (row.count <= kShortRow) {
+  if (is_short_and_capped(options, row)) {
     short_row_part(options, row, &part);
   } else {
     kernels.part(row, exp_params(options), want_entropy, core::filter_needs_raw_sum(options), &part);
@@ -38,7 +38,7 @@ lpreg_row_part row_part(const cpu::RowKernels& kernels, const lpreg_row_options&
 lpreg_row_kept row_kept(const cpu::RowKernels& kernels, const lpreg_row_options& options, cpu::RowView row,
                         float max, KeptRule rule) {
   lpreg_row_kept kept{};
-  if (row.count <= kShortRow) {
+  if (is_short_and_capped(options, row)) {
     short_row_kept(options, row, max, rule, &kept);
   } else {
     kernels.kept(row, exp_params(options), max, rule.cut, rule.uniform, &kept);
@@ -49,7 +49,7 @@ lpreg_row_kept row_kept(const cpu::RowKernels& kernels, const lpreg_row_options&
 lpreg_row_state row_state(const cpu::RowKernels& kernels, const lpreg_row_options& options, cpu::RowView row,
                           int64_t action, bool want_entropy) {
   const bool has_action = action != kNoAction;
-  const bool one_sweep = options.filter_kind == LPREG_FILTER_MIN_P && row.count > kShortRow;
+  const bool one_sweep = options.filter_kind == LPREG_FILTER_MIN_P && !is_short_and_capped(options, row);
   lpreg_row_part part = core::empty_part();
   lpreg_row_kept kept{};
   if (one_sweep) {  // a min-p cut needs the maximum only: (a) and (b) together

@@ -1,6 +1,5 @@
-// Sums of short rows in float64. The vector kernels sum float32 exponentials, each about an ulp off; over a
-// long row these errors vanish in one another, over a short one they would show in a batch whose losses
-// nearly cancel. At this length a scalar exp costs no more than the rest of the work on a row.
+// Sums in float64 of short rows with a softcap, whose tanh the vector kernels have in float32 only (see
+// cpu/short_row-inl.h for why that is not enough).
 #pragma once
 
 #include "../core/row_math.h"
@@ -8,7 +7,9 @@
 
 namespace lpreg {
 
-constexpr int64_t kShortRow = 128;
+inline bool is_short_and_capped(const lpreg_row_options& options, cpu::RowView row) {
+  return row.count <= cpu::kShortRow && options.softcap != 0;
+}
 
 // As RowKernels::part and RowKernels::kept.
 void short_row_part(const lpreg_row_options& options, cpu::RowView row, lpreg_row_part* part);

@@ -134,17 +134,24 @@ struct ReferenceSums {
   lpreg_row_kept kept{};
 };
 
+inline bool is_summed_exactly(int64_t count, cpu::ExpParams params) {
+  return count <= cpu::kShortRow && params.softcap == 0;
+}
+
 // The sums of (a) and (b) term by term in float64; `max` is the whole row's.
 inline ReferenceSums reference_sums(const std::vector<float>& values, cpu::ExpParams params, float max,
                                     float cut) {
   ReferenceSums sums;
   sums.part.max = max;
+  const bool exact = is_summed_exactly(static_cast<int64_t>(values.size()), params);
   for (const float z : values) {
     if (z == -kInfinity) continue;
-    const double d = distance(z, max, params);
+    const double rounded = distance(z, max, params);
+    const double d = exact ? static_cast<double>(z) - static_cast<double>(max) : rounded;
+    const bool kept = rounded >= static_cast<double>(cut);
     const double e = std::exp(d / params.temperature);
     sums.kept.linear += d / params.temperature;
-    sums.kept.count += d >= static_cast<double>(cut);
+    sums.kept.count += kept;
     if (z == max) {
       sums.part.max_count += 1;
       continue;
@@ -152,7 +159,7 @@ inline ReferenceSums reference_sums(const std::vector<float>& values, cpu::ExpPa
     sums.part.rest += e;
     sums.part.moment += e * d / params.temperature;
     sums.part.raw_rest += std::exp(d);
-    (d >= static_cast<double>(cut) ? sums.kept.kept_rest : sums.kept.dropped) += e;
+    (kept ? sums.kept.kept_rest : sums.kept.dropped) += e;
   }
   return sums;
 }
