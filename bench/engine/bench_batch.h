@@ -18,6 +18,7 @@ namespace lpreg::bench {
 struct Case {
   lpreg_loss_options options{};
   bool forward_only = false;
+  bool out_of_place = false;
   bool entropy = true;
 };
 
@@ -28,9 +29,18 @@ inline Case case_named(const std::string& loss, const std::string& form) {
   options.row.temperature = 1;
   options.clip_low = options.clip_high = 0.2;
   item.forward_only = form == "forward";
+  item.out_of_place = form == "out-of-place";
+  if (loss == "gspo") {
+    options.objective = LPREG_GSPO;
+    options.aggregation = LPREG_SEQ_MEAN_TOKEN_MEAN;
+  }
+  if (loss == "80-20") {
+    options.objective = LPREG_TOP_ENTROPY;
+    options.top_fraction = 0.2;
+  }
   if (loss == "grpo+entropy") options.entropy_coef = 0.001;
   if (loss.rfind("lp-reg", 0) != 0) return item;
-  options.row.proxy = LPREG_PROXY_CURRENT;
+  options.row.proxy = loss == "lp-reg-old-proxy" ? LPREG_PROXY_OLD : LPREG_PROXY_CURRENT;
   options.row.filter_kind = LPREG_FILTER_MIN_P;
   options.row.filter_value = 0.02;
   options.beta = options.clip_low = 1;
@@ -77,10 +87,18 @@ class Batch {
       std::memcpy(&logits_[begin], tile_.data(), std::min(tile_.size(), logits_.size() - begin));
     }
   }
+  // Another batch's logits, which are the same tile.
+  void set_old_logits(const Batch& old) { view_.old_logits = old.view_.logits; }
+
   const lpreg_batch& view() const { return view_; }
   const lpreg_token_outputs& outputs() const { return outputs_; }
   const char* logits() const { return logits_.data(); }
   char* copy_target() { return target_.data(); }
+  lpreg_matrix gradient(bool out_of_place) {
+    lpreg_matrix gradient = view_.logits;
+    if (out_of_place) gradient.data = target_.data();
+    return gradient;
+  }
   size_t bytes() const { return logits_.size(); }
 
  private:

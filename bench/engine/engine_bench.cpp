@@ -15,6 +15,7 @@
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -69,7 +70,7 @@ class Build {
     if (handle == nullptr) fail(dlerror());
     using GetApi = const lpreg_api* (*)(uint32_t);
     api_ = reinterpret_cast<GetApi>(dlsym(handle, "lpreg_get_api"))(LPREG_ABI_VERSION);
-    const lpreg_context_options options{sizeof options, LPREG_BACKEND_CPU, threads, 0};
+    const lpreg_context_options options{sizeof options, LPREG_BACKEND_CPU, threads, 0, 0};
     if (api_->context_create(&options, &context_, nullptr) != LPREG_OK) fail("no context");
   }
 
@@ -80,7 +81,7 @@ class Build {
     lpreg_error error{};
     error.struct_size = sizeof error;
     const lpreg_token_outputs* outputs = item.entropy ? &batch->outputs() : nullptr;
-    const lpreg_matrix gradient = batch->view().logits;
+    const lpreg_matrix gradient = batch->gradient(item.out_of_place);
     std::vector<double>& workspace = workspace_of(item, *batch);
     const size_t bytes = workspace.size() * sizeof(double);
     const lpreg_status status =
@@ -142,6 +143,13 @@ int run(const Arguments& arguments) {
   item.entropy = !arguments.has("no-entropy");
   Batch batch(arguments.number("rows"), arguments.number("vocab"), arguments.of("dtype"),
               arguments.of("logits") == "peaked");
+  std::optional<Batch> old;
+  if (item.options.row.proxy == LPREG_PROXY_OLD) {
+    old.emplace(batch.view().rows, batch.view().vocab, arguments.of("dtype"),
+                arguments.of("logits") == "peaked");
+    old->restore();
+    batch.set_old_logits(*old);
+  }
   std::vector<Build> builds;
   for (const std::string& path : arguments.libraries) builds.emplace_back(path, threads);
 
