@@ -32,6 +32,7 @@ set(case_sources batch_case.cpp comparison.cpp evaluation.cpp host_tensor_memory
   sharded_evaluation.cpp)
 list(TRANSFORM case_sources PREPEND "${PROJECT_SOURCE_DIR}/native/tests/golden/")
 target_sources(allocation_failure_test PRIVATE ${fault_sources} ${case_sources})
+target_sources(output_status_test PRIVATE ${fault_sources})
 target_sources(instruction_sets_test PRIVATE ${case_sources})
 
 # The plan of the CUDA launches needs neither nvcc nor a device.

@@ -37,6 +37,11 @@ describe('a tensor that is described wrongly is refused, and named', () => {
       { data: DATA, dtype: 'float32', shape: [2 ** 30, 2 ** 30, 5] },
       'ERR_SHAPE',
     ],
+    [
+      'more sequences without tokens than 31 bits count',
+      { data: waves(0), dtype: 'float32', shape: [2 ** 31, 0, 5] },
+      'ERR_SHAPE',
+    ],
     ['data that is too short', { data: waves(29), dtype: 'float32', shape: [2, 3, 5] }, 'ERR_SHAPE'],
     ['data that is too long', { data: waves(31), dtype: 'float32', shape: [2, 3, 5] }, 'ERR_SHAPE'],
     ['an empty vocabulary', { data: waves(0), dtype: 'float32', shape: [2, 3, 0] }, 'ERR_SHAPE'],

@@ -3,6 +3,8 @@ import { DeviceData } from './device-data.js';
 import { describe, fieldReader } from './own-fields.js';
 import type { TensorData, TensorDtype } from './tensor.js';
 
+const MOST_SEQUENCES = 2 ** 31;
+
 /** Element types in the order of their numbers in the C ABI. */
 export const TENSOR_DTYPES: readonly TensorDtype[] = ['float32', 'float16', 'bfloat16'];
 
@@ -101,6 +103,8 @@ function readShape(given: unknown, argument: string): readonly number[] {
   }
   if (shape.at(-1) === 0) throw fail('a vocabulary of one token at least');
   if (!Number.isSafeInteger(elements)) throw fail('fewer than 2^53 elements');
+  // Sequences without tokens take no memory of the caller's: any number of them could be claimed.
+  if (sizesOf(shape)[0] >= MOST_SEQUENCES) throw fail('fewer than 2^31 sequences');
   return shape;
 }
 

@@ -157,9 +157,12 @@ class Selector {
     mark(candidates, core::fraction_count(static_cast<int64_t>(candidates.size()), options_.top_fraction));
   }
 
+  // Nothing is weighed without rows, however many sequences there are.
+  int64_t sequences() const { return view_.rows() == 0 ? 0 : view_.sequences(); }
+
   void average_sequence_ratios() {
-    selection_.sequence_log_ratios.resize(static_cast<size_t>(view_.sequences()));
-    for (int64_t b = 0; b < view_.sequences(); ++b) {
+    selection_.sequence_log_ratios.resize(static_cast<size_t>(sequences()));
+    for (int64_t b = 0; b < sequences(); ++b) {
       double sum = 0;
       double count = 0;
       for (int64_t row = view_.sequence_begin(b); row < view_.sequence_end(b); ++row) {
@@ -180,8 +183,8 @@ class Selector {
   void weigh_sequences() {
     double total = 0;
     double longest = view_.packed() ? 0 : static_cast<double>(batch_.tokens);
-    std::vector<double> lengths(static_cast<size_t>(view_.sequences()));
-    for (int64_t b = 0; b < view_.sequences(); ++b) {
+    std::vector<double> lengths(static_cast<size_t>(sequences()));
+    for (int64_t b = 0; b < sequences(); ++b) {
       double& length = lengths[static_cast<size_t>(b)];
       for (int64_t row = view_.sequence_begin(b); row < view_.sequence_end(b); ++row)
         length += counts(row) ? 1 : 0;

@@ -33,6 +33,24 @@ inline lpreg_status report(lpreg_error* error, const Failure& failure) {
   return failure.status;
 }
 
+inline Failure no_memory(lpreg_output_status output_status = LPREG_UNTOUCHED) {
+  return {LPREG_ERR_OUT_OF_MEMORY, "", -1, "the library could not allocate memory", output_status};
+}
+
+// Runs the part of a call that writes its gradient: whatever ends it says by `output_status()` whether it had
+// begun to.
+template <class OutputStatus, class Body>
+void tell_output(const OutputStatus& output_status, const Body& body) {
+  try {
+    body();
+  } catch (Failure& failure) {
+    failure.output_status = output_status();
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw no_memory(output_status());
+  }
+}
+
 // Runs a C entry point's body; no exception leaves the library.
 template <class Body>
 lpreg_status guard(lpreg_error* error, const Body& body) noexcept {
@@ -42,7 +60,7 @@ lpreg_status guard(lpreg_error* error, const Body& body) noexcept {
   } catch (const Failure& failure) {
     return report(error, failure);
   } catch (const std::bad_alloc&) {
-    return report(error, {LPREG_ERR_OUT_OF_MEMORY, "", -1, "the library could not allocate memory"});
+    return report(error, no_memory());
   } catch (const std::system_error&) {
     return report(error, {LPREG_ERR_OUT_OF_MEMORY, "threads", -1, "the system could not start a thread"});
   } catch (...) {

@@ -28,7 +28,7 @@ void write_gradient_row(const Workspace& workspace, RowGradients* gradients, int
 void evaluate_all(lpreg_context& context, ObjectiveStage* stage, const lpreg_row_state* states,
                   int64_t rows) {
   constexpr int64_t kElementsPerToken = 64;  // about what a token's objective costs, in elements of a sweep
-  for_each_row(context, rows, kElementsPerToken, nullptr, LPREG_UNTOUCHED,
+  for_each_row(context, rows, kElementsPerToken, nullptr,
                [&](int64_t row, int) { stage->evaluate(row, states[row]); });
 }
 
@@ -37,9 +37,10 @@ void write_gradients(const LossCall& call, const Workspace& workspace, double gr
                      const lpreg_matrix& gradient) {
   const BatchView view(call.batch);
   RowGradients gradients(call.context, call.options.row, view, gradient, 0, view.vocab());
-  for_each_row(
-      call.context, view.rows(), view.vocab(), call.call, LPREG_CONSUMED,
-      [&](int64_t row, int slot) { write_gradient_row(workspace, &gradients, row, {}, grad_output, slot); });
+  const auto write_row = [&](int64_t row, int slot) {
+    write_gradient_row(workspace, &gradients, row, {}, grad_output, slot);
+  };
+  gradients.watch([&] { for_each_row(call.context, view.rows(), view.vocab(), call.call, write_row); });
 }
 
 // One evaluation of the whole loss: the passes over the rows, in the order that the objective allows.
@@ -58,11 +59,11 @@ class LossRun {
   // Statistics of all rows, then the objective.
   void forward() {
     workspace_.begin();
-    for_rows(LPREG_UNTOUCHED, [&](int64_t row, int64_t next, int) { read_row(row, {next}); });
-    check_logits(LPREG_UNTOUCHED);
+    for_rows([&](int64_t row, int64_t next, int) { read_row(row, {next}); });
+    check_logits();
     stage_.select(workspace_.states());
     evaluate_all(call_.context, &stage_, workspace_.states(), view_.rows());
-    check_loss(LPREG_UNTOUCHED);
+    check_loss();
     workspace_.finish();
   }
 
@@ -80,7 +81,7 @@ class LossRun {
     std::optional<SelectionReach> reach;
     if (!row_local) reach.emplace(options_, view_);
     RowGradients gradients(call_.context, options_.row, view_, gradient, 0, view_.vocab());
-    for_rows(LPREG_CONSUMED, [&](int64_t row, int64_t next, int slot) {
+    const auto finish_row = [&](int64_t row, int64_t next, int slot) {
       read_row(row, {next, true});
       if (reach && may_be_selected(&*reach, row)) {
         deferred[static_cast<size_t>(row)] = 1;
@@ -88,10 +89,13 @@ class LossRun {
       }
       stage_.evaluate(row, workspace_.states()[row]);
       write_gradient_row(workspace_, &gradients, row, {next}, grad_output, slot);
+    };
+    gradients.watch([&] {
+      for_rows(finish_row);
+      if (!row_local) write_deferred(deferred, &gradients, grad_output);
+      check_logits();
+      check_loss();
     });
-    if (!row_local) write_deferred(deferred, &gradients, grad_output);
-    check_logits(LPREG_CONSUMED);
-    check_loss(LPREG_CONSUMED);
     workspace_.finish();
   }
 
@@ -105,8 +109,8 @@ class LossRun {
 
  private:
   template <class Body>
-  void for_rows(lpreg_output_status status, const Body& body) {
-    for_each_row_ahead(call_.context, view_.rows(), view_.vocab(), call_.call, status, body);
+  void for_rows(const Body& body) {
+    for_each_row_ahead(call_.context, view_.rows(), view_.vocab(), call_.call, body);
   }
 
   void read_row(int64_t row, NextRow next) {
@@ -135,7 +139,7 @@ class LossRun {
     for (int64_t row = 0; row < view_.rows(); ++row) {
       if (deferred[static_cast<size_t>(row)] != 0) rows.push_back(row);
     }
-    for_each_row(call_.context, static_cast<int64_t>(rows.size()), view_.vocab(), call_.call, LPREG_CONSUMED,
+    for_each_row(call_.context, static_cast<int64_t>(rows.size()), view_.vocab(), call_.call,
                  [&](int64_t i, int slot) {
                    const int64_t row = rows[static_cast<size_t>(i)];
                    stage_.evaluate(row, workspace_.states()[row]);
@@ -143,18 +147,17 @@ class LossRun {
                  });
   }
 
-  void check_logits(lpreg_output_status status) const {
+  void check_logits() const {
     if (options_.non_finite == LPREG_NON_FINITE_ERROR) {
-      check_states(view_, workspace_.states(), workspace_.proxy_states(), status);
+      check_states(view_, workspace_.states(), workspace_.proxy_states());
     }
   }
 
-  void check_loss(lpreg_output_status status) const {
+  void check_loss() const {
     if (options_.non_finite == LPREG_NON_FINITE_PROPAGATE) return;
     const int64_t row = stage_.first_overflow(workspace_.states());
     if (row < 0) return;
-    throw Failure{LPREG_ERR_NON_FINITE_LOSS, "logits", row, "the loss or KL of a token is not finite",
-                  status};
+    throw Failure{LPREG_ERR_NON_FINITE_LOSS, "logits", row, "the loss or KL of a token is not finite"};
   }
 
   const LossCall& call_;

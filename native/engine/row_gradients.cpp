@@ -21,6 +21,11 @@ RowGradients::RowGradients(const lpreg_context& context, const lpreg_row_options
   }
 }
 
+// Mostly reads, so that the threads share the line it lies on.
+void RowGradients::note_write() {
+  if (!written_.load(std::memory_order_relaxed)) written_.store(true, std::memory_order_relaxed);
+}
+
 void RowGradients::fill(int64_t row, float value) {
   void* out = view_.row_data(gradient_, row);
   if (value == 0) {
@@ -51,6 +56,7 @@ const float* RowGradients::dense_proxy(int64_t row, const lpreg_row_state* proxy
 void RowGradients::write(int64_t row, NextRow next, const lpreg_row_state& state,
                          const lpreg_row_state* proxy_state, const core::RowCoefficients& coefficients,
                          int slot) {
+  note_write();
   if ((state.flags & LPREG_ROW_MASKED) || core::all_zero(coefficients)) return fill(row, 0);
   const double sum = coefficients.log_prob + coefficients.entropy + coefficients.kl;
   if ((state.flags & LPREG_ROW_NON_FINITE) || std::isnan(sum)) return fill(row, NAN);

@@ -24,10 +24,10 @@ inline bool cancelled(const lpreg_call* call) {
 }
 
 // body(row, next, slot): `next` is the row that this thread takes up after this one, kNoRow where that is not
-// known yet; slot names the executing thread's scratch. Throws LPREG_ERR_CANCELLED with `output_status`.
+// known yet; slot names the executing thread's scratch. Throws LPREG_ERR_CANCELLED.
 template <class Body>
 void for_each_row_ahead(lpreg_context& context, int64_t rows, int64_t vocab, const lpreg_call* call,
-                        lpreg_output_status output_status, const Body& body) {
+                        const Body& body) {
   volatile int64_t* rows_done = call == nullptr ? nullptr : call->rows_done;
   if (rows_done != nullptr) __atomic_store_n(rows_done, int64_t{0}, __ATOMIC_RELAXED);
   const auto block = [&](int64_t begin, int64_t end, int slot) {
@@ -39,16 +39,15 @@ void for_each_row_ahead(lpreg_context& context, int64_t rows, int64_t vocab, con
     return true;
   };
   if (!context.pool.parallel_for(rows, rows_per_block(vocab), block)) {
-    throw Failure{LPREG_ERR_CANCELLED, "", -1, "the call was cancelled", output_status};
+    throw Failure{LPREG_ERR_CANCELLED, "", -1, "the call was cancelled"};
   }
 }
 
 // The same for a body(row, slot) that does not look ahead.
 template <class Body>
 void for_each_row(lpreg_context& context, int64_t rows, int64_t vocab, const lpreg_call* call,
-                  lpreg_output_status output_status, const Body& body) {
-  for_each_row_ahead(context, rows, vocab, call, output_status,
-                     [&](int64_t row, int64_t, int slot) { body(row, slot); });
+                  const Body& body) {
+  for_each_row_ahead(context, rows, vocab, call, [&](int64_t row, int64_t, int slot) { body(row, slot); });
 }
 
 }  // namespace lpreg

@@ -155,16 +155,15 @@ void RowStatistics::add_snapshot_proxy(int64_t row, int64_t action, bool want_kl
   state->kl = not_negative(kl);
 }
 
-void check_states(const BatchView& view, const lpreg_row_state* states, const lpreg_row_state* proxy_states,
-                  lpreg_output_status status) {
+void check_states(const BatchView& view, const lpreg_row_state* states, const lpreg_row_state* proxy_states) {
   for (int64_t row = 0; row < view.rows(); ++row) {
     if (!(states[row].flags & LPREG_ROW_NON_FINITE)) continue;
     if (proxy_states != nullptr && (proxy_states[row].flags & LPREG_ROW_NON_FINITE)) {
       throw Failure{LPREG_ERR_NON_FINITE_LOGITS, "old_logits", row,
-                    "a valid row holds NaN, +inf or only -inf", status};
+                    "a valid row holds NaN, +inf or only -inf"};
     }
     throw Failure{LPREG_ERR_NON_FINITE_LOGITS, "logits", row,
-                  "a valid row holds NaN, +inf or only -inf, or its action is at -inf", status};
+                  "a valid row holds NaN, +inf or only -inf, or its action is at -inf"};
   }
 }
 

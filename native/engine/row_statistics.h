@@ -45,7 +45,6 @@ class RowStatistics {
 };
 
 // Throws for the first row whose logits, or whose old logits, are not usable.
-void check_states(const BatchView& view, const lpreg_row_state* states, const lpreg_row_state* proxy_states,
-                  lpreg_output_status status);
+void check_states(const BatchView& view, const lpreg_row_state* states, const lpreg_row_state* proxy_states);
 
 }  // namespace lpreg

@@ -71,15 +71,14 @@ void write_gradient_rows(const RowCall& call, Shard shard, const lpreg_row_state
   const BatchView view(call.batch);
   check_gradient_call(call, cotangents, gradient);
   RowGradients gradients(call.context, call.options, view, gradient, shard.vocab_start, shard.vocab_total);
-  for_each_row(call.context, view.rows(), view.vocab(), call.call, LPREG_CONSUMED,
-               [&](int64_t row, int slot) {
-                 const core::RowCoefficients coefficients{value_at(cotangents.log_prob, row),
-                                                          value_at(cotangents.entropy, row),
-                                                          value_at(cotangents.kl, row)};
-                 const bool valid = view.valid(row);
-                 gradients.write(row, {}, valid ? states[row] : core::masked_state(),
-                                 proxy_states == nullptr ? nullptr : proxy_states + row, coefficients, slot);
-               });
+  const auto write_row = [&](int64_t row, int slot) {
+    const core::RowCoefficients coefficients{value_at(cotangents.log_prob, row),
+                                             value_at(cotangents.entropy, row), value_at(cotangents.kl, row)};
+    const bool valid = view.valid(row);
+    gradients.write(row, {}, valid ? states[row] : core::masked_state(),
+                    proxy_states == nullptr ? nullptr : proxy_states + row, coefficients, slot);
+  };
+  gradients.watch([&] { for_each_row(call.context, view.rows(), view.vocab(), call.call, write_row); });
 }
 
 void check_token_stats(const RowCall& call, const lpreg_row_state* states,
@@ -111,9 +110,9 @@ void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* state
     lpreg_row_state* proxy = proxy_states == nullptr ? nullptr : proxy_states + row;
     states[row] = view.valid(row) ? statistics.compute(row, {next}, want_kl, proxy) : core::masked_state();
   };
-  for_each_row_ahead(call.context, view.rows(), view.vocab(), call.call, LPREG_UNTOUCHED, compute);
+  for_each_row_ahead(call.context, view.rows(), view.vocab(), call.call, compute);
   if (non_finite == LPREG_NON_FINITE_ERROR) {
-    check_states(view, states, proxy_states, LPREG_UNTOUCHED);
+    check_states(view, states, proxy_states);
     if (want_kl) check_kl(view, states);
   }
   if (outputs == nullptr) return;

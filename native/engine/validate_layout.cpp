@@ -46,7 +46,10 @@ int64_t extent(const lpreg_batch& batch, const lpreg_matrix& matrix, const char*
 
 void check_layout(const lpreg_batch& batch, Memory memory) {
   check_struct(&batch, "batch");
-  if (batch.sequences < 0) fail_shape("sequences", -1, "must not be negative");
+  // Sequences without tokens take no memory of the caller's: any number of them could be claimed.
+  if (batch.sequences < 0 || batch.sequences > INT32_MAX) {
+    fail_shape("sequences", -1, "must lie in [0, 2^31 - 1]");
+  }
   if (batch.rows < 0) fail_shape("rows", -1, "must not be negative");
   if (batch.cu_seq_lens != nullptr) {
     if (memory == Memory::kHost) check_packed(batch);

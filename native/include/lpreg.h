@@ -65,7 +65,10 @@ typedef enum lpreg_status {
       20 /* a CUDA call failed; the message says how, and whether the process lost the device */
 } lpreg_status;
 
-/* What a failed call has done to the caller's gradient buffer. */
+/* What a failed call has done to the caller's gradient buffer, and to nothing else: per-token outputs,
+ * states, workspace, result and snapshot may hold parts of a result after LPREG_ERR_NON_FINITE_LOGITS,
+ * _NON_FINITE_LOSS, _SNAPSHOT_TOO_LARGE, _CANCELLED, _OUT_OF_MEMORY and _DEVICE. All other errors over host
+ * memory are found before anything is written. */
 typedef enum lpreg_output_status {
   LPREG_UNTOUCHED = 0,
   LPREG_CONSUMED = 1 /* some of it is overwritten; in place, the logits are lost */
@@ -257,7 +260,7 @@ typedef struct lpreg_loss_options {
 
 typedef struct lpreg_batch {
   size_t struct_size;
-  int64_t sequences; /* B */
+  int64_t sequences; /* B, at most 2^31 - 1 */
   int64_t tokens;    /* T, the padded width; packed: ignored */
   int64_t rows;      /* B*T, or cu_seq_lens[B] */
   int64_t vocab;     /* V */

@@ -14,7 +14,8 @@ void shapes(Calls* calls) {
   shape("negative rows", "rows", &lpreg_batch::rows, -6);
   shape("negative sequences", "sequences", &lpreg_batch::sequences, -2);
   shape("negative tokens", "tokens", &lpreg_batch::tokens, -3);
-  shape("B*T that overflows", "rows", &lpreg_batch::sequences, INT64_MAX / 2);
+  shape("more sequences than 31 bits", "sequences", &lpreg_batch::sequences, int64_t{1} << 31);
+  shape("B*T that overflows", "rows", &lpreg_batch::tokens, INT64_MAX / 2 + 1);
   shape("no vocabulary", "vocab", &lpreg_batch::vocab, 0);
   shape("a vocabulary beyond 31 bits", "vocab", &lpreg_batch::vocab, int64_t{1} << 31);
   const auto packed = [&](const char* name, std::vector<int64_t> starts, int64_t index) {
@@ -28,6 +29,25 @@ void shapes(Calls* calls) {
   packed("packed rows that start late", {1, 3, 6}, 0);
   packed("packed rows that descend", {0, 7, 6}, 2);
   packed("packed rows that end early", {0, 3, 5}, 2);
+}
+
+// Found by the tests of hostile arguments: memory was asked for by the number of sequences, also where it
+// says nothing of the batch's size.
+void sequences_without_tokens(Calls* calls) {
+  const auto without_tokens = [](Case& c, int64_t sequences) {
+    c.batch.sequences = sequences;
+    c.batch.tokens = c.batch.rows = 0;
+    c.options.objective = LPREG_GSPO;
+    c.options.aggregation = LPREG_SEQ_MEAN_TOKEN_MEAN;
+  };
+  Case call;
+  without_tokens(call, INT32_MAX);
+  CHECK(calls->run(&call).status == LPREG_OK);
+  CHECK(call.result.loss == 0);
+  for (const int64_t sequences : {int64_t{1} << 31, int64_t{1} << 60, INT64_MAX}) {
+    calls->refuses("more sequences without tokens than 31 bits",
+                   [&](Case& c) { without_tokens(c, sequences); }, {LPREG_ERR_SHAPE, "sequences", -1});
+  }
 }
 
 void matrices(Calls* calls) {
@@ -91,6 +111,7 @@ void aliases(Calls* calls) {
 int main() {
   Calls calls;
   shapes(&calls);
+  sequences_without_tokens(&calls);
   matrices(&calls);
   aliases(&calls);
   return finish();

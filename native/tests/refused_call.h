@@ -38,6 +38,7 @@ struct Case {
   lpreg_batch batch{};
   lpreg_matrix gradient_matrix{};
   lpreg_token_outputs outputs{};
+  lpreg_loss_result result{};
   lpreg_scalar grad_output{LPREG_HOST, 1, nullptr};
 
   Case() {
@@ -62,6 +63,8 @@ struct Case {
     outputs.struct_size = sizeof outputs;
     outputs.log_prob = log_prob.data();
     outputs.entropy = entropy.data();
+    result.struct_size = sizeof result;
+    result.loss = kPoison;
   }
   Case(const Case&) = delete;
   Case& operator=(const Case&) = delete;
@@ -85,7 +88,8 @@ struct Case {
   // After the loss of a token overflowed the outputs per token are there, and the gradient is not.
   bool is_untouched(lpreg_status status = LPREG_OK) const {
     const bool has_outputs = status == LPREG_ERR_NON_FINITE_LOSS;
-    return is_poison(gradient) && (has_outputs || (is_poison(log_prob) && is_poison(entropy)));
+    return is_poison(gradient) && result.loss == kPoison &&
+           (has_outputs || (is_poison(log_prob) && is_poison(entropy)));
   }
 
  private:
@@ -112,14 +116,12 @@ class Calls {
   Calls(const Calls&) = delete;
   Calls& operator=(const Calls&) = delete;
 
-  lpreg_error run(Case* call) {
+  lpreg_error run(Case* call, const lpreg_call* how = nullptr) {
     alignas(16) static char workspace[1 << 14];
     lpreg_error error{};
     error.struct_size = sizeof error;
-    lpreg_loss_result result{};
-    result.struct_size = sizeof result;
     api_.loss_forward_backward(context_, &call->options, &call->batch, workspace, sizeof workspace,
-                               call->grad_output, &call->gradient_matrix, &call->outputs, &result, nullptr,
+                               call->grad_output, &call->gradient_matrix, &call->outputs, &call->result, how,
                                &error);
     return error;
   }

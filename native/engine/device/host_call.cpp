@@ -77,18 +77,13 @@ void HostCall::start() {
 
 void HostCall::run(const std::function<void()>& body) {
   const auto output_status = [this] { return rows_.has_written() ? LPREG_CONSUMED : LPREG_UNTOUCHED; };
-  try {
+  tell_output(output_status, [&] {
     start();
     body();
     rows_.settle();
     mirror_.fetch(memory_.stream());
     finished_ = true;
-  } catch (Failure& failure) {
-    failure.output_status = output_status();
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw Failure{LPREG_ERR_OUT_OF_MEMORY, "", -1, "the library could not allocate memory", output_status()};
-  }
+  });
 }
 
 }  // namespace lpreg
