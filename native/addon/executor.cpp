@@ -6,7 +6,9 @@
 namespace lpreg_addon {
 
 Napi::Object Executor::submit(std::unique_ptr<Operation> operation) {
-  const bool is_short = operation->is_short();
+  const bool runs_here = operation->is_short() && is_idle();
+  // What can fail comes before the promise, which must be settled once it is there.
+  if (!runs_here && !thread_.joinable()) thread_ = std::thread([this] { run_jobs(); });
   open_wake();
   napi_deferred deferred = nullptr;
   napi_value promise = nullptr;
@@ -15,7 +17,7 @@ Napi::Object Executor::submit(std::unique_ptr<Operation> operation) {
   Napi::Object submitted = Napi::Object::New(env_);
   submitted.Set("id", job->id());
   submitted.Set("promise", promise);
-  if (is_short && is_idle()) {
+  if (runs_here) {
     job->run();
     const std::lock_guard<std::mutex> lock(mutex_);
     finish(std::move(job));
@@ -32,7 +34,6 @@ bool Executor::is_idle() {
 }
 
 void Executor::enqueue(std::unique_ptr<Job> job) {
-  if (!thread_.joinable()) thread_ = std::thread([this] { run_jobs(); });
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     queued_.push_back(std::move(job));

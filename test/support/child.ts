@@ -34,11 +34,12 @@ export function runScript(
   script: string,
   nodeOptions: readonly string[] = [],
   args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = process.env,
 ): Ended {
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
     [...nodeOptions, '--eval', `${PRELUDE}${script}`, '--', ...args],
-    { cwd: root, encoding: 'utf8', timeout: 50_000 },
+    { cwd: root, encoding: 'utf8', env, timeout: 50_000 },
   );
   return { status, signal, stdout, stderr };
 }
