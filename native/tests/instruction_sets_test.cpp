@@ -1,8 +1,6 @@
-// instruction_sets_test [FIRST_SEED [COUNT]]: random batches on every instruction set of this machine against
-// the baseline.
+// instruction_sets_test [--seconds N] [FIRST_SEED [COUNT]]: random batches on every instruction set of this
+// machine against the baseline.
 #include <cinttypes>
-#include <cstdlib>
-#include <stdexcept>
 #include <string>
 
 #include "check.h"
@@ -10,6 +8,7 @@
 #include "engine/context.h"
 #include "golden/comparison.h"
 #include "golden/random_case.h"
+#include "golden/seeds.h"
 
 namespace {
 
@@ -21,12 +20,18 @@ Results evaluate_with(const RowKernels& kernels, const BatchCase& batch, Path pa
   return evaluate(*lpreg_get_api(LPREG_ABI_VERSION), &context, batch, path, host_memory().get());
 }
 
+long compared = 0, left_out = 0;
+
 void test_case(uint64_t seed) {
   const std::vector<const RowKernels*> all = lpreg::cpu::runnable_kernels();
   const BatchCase batch = random_case(seed);
   const Path path = static_cast<Path>(seed % 3);
   const Results baseline = evaluate_with(*all.front(), batch, path);
-  if (rests_on_rounding(batch, baseline)) return;
+  if (rests_on_rounding(batch, baseline)) {
+    ++left_out;
+    return;
+  }
+  ++compared;
   for (const RowKernels* kernels : all) {
     const std::string found = difference(evaluate_with(*kernels, batch, path), baseline);
     if (CHECK(found.empty())) continue;
@@ -37,8 +42,9 @@ void test_case(uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const uint64_t first = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
-  const uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1000;
-  for (uint64_t seed = first; seed < first + count; ++seed) test_case(seed);
+  const Seeds seeds(argc, argv, 1000);
+  seeds.for_each(test_case);
+  std::printf("random batches from seed %" PRIu64 " on: %ld compared, %ld left out\n", seeds.first(),
+              compared, left_out);
   return lpreg::test::finish();
 }

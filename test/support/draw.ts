@@ -26,7 +26,8 @@ export interface DrawnBatch {
   reached: string[];
 }
 
-function isUsable({ margins, tokens, loss, grad }: ReferenceResult): boolean {
+/** Whether float32 logits must decide as the reference does, and every value is finite. */
+export function isUsable({ margins, tokens, loss, grad }: ReferenceResult): boolean {
   if (margins.smallest() < MARGIN || !Number.isFinite(loss)) return false;
   if (tokens.kl?.some((value) => !Number.isFinite(value))) return false;
   return (

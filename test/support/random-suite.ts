@@ -7,6 +7,7 @@ import { describeOn, type InstructionSet } from './instruction-sets.js';
 import { type Evaluation, fieldsOf, inPlace, oneCall, twoCalls } from './product.js';
 import { productCase } from './product-case.js';
 import { inParts } from './product-parts.js';
+import type { ReferenceInput } from './reference/case.js';
 import { drawnViolations, type GradientType, metricViolations } from './tolerance.js';
 
 const BATCHES = process.env.LPREG_TEST_FULL ? 30_000 : 2_000;
@@ -17,10 +18,10 @@ const FAILURES_SHOWN = 5;
 
 const FORMS = { twoCalls, oneCall, inPlace, inParts } as const;
 const GRADIENTS: readonly GradientType[] = ['f32', 'bf16', 'f16'];
-const FORM_NAMES = Object.keys(FORMS) as (keyof typeof FORMS)[];
+export const FORM_NAMES = Object.keys(FORMS) as (keyof typeof FORMS)[];
 
 /** How a batch is evaluated. Consecutive batches of one loss go through all forms, thread counts and dtypes. */
-interface Manner {
+export interface Manner {
   form: keyof typeof FORMS;
   threads: number;
   logits: 'f32' | HalfType;
@@ -34,15 +35,16 @@ function mannerOf({ input }: DrawnBatch, turn: number): Manner {
   return { form, logits, gradient, threads: 1 + (turn % 5) };
 }
 
-function evaluate(batch: DrawnBatch, { form, threads, logits, gradient }: Manner): Evaluation {
+export function evaluateAs({ form, threads, logits, gradient }: Manner, input: ReferenceInput): Evaluation {
   setThreads(threads);
-  const given = productCase(batch.input, logits);
+  const given = productCase(input, logits);
   if (form === 'inParts') return inParts(given, gradient);
   return FORMS[form](given, { gradient });
 }
 
-function violationsOf(
-  { input, reference }: DrawnBatch,
+/** What is wrong with a result: values out of tolerance, fields that do not apply or are missing, metrics. */
+export function violationsOf(
+  { input, reference }: Pick<DrawnBatch, 'input' | 'reference'>,
   result: Evaluation,
   gradient: GradientType,
 ): unknown[] {
@@ -71,7 +73,7 @@ export function describeRandomBatches(set: InstructionSet): void {
         if (drawn >= BATCHES && coverage.missing(1).length === 0) break;
         const batch = drawBatch(SEED + drawn);
         const manner = mannerOf(batch, Math.floor(drawn / 10));
-        const violations = violationsOf(batch, evaluate(batch, manner), manner.gradient);
+        const violations = violationsOf(batch, evaluateAs(manner, batch.input), manner.gradient);
         if (violations.length > 0) failures.push({ batch: batch.input.meta.name, ...manner, violations });
         coverage.add(batch.reached);
         const key = `${batch.input.meta.loss} ${manner.form}`;

@@ -49,6 +49,12 @@ void require_sound(lpreg_status status, const lpreg_error& error) {
   REQUIRE(error.index >= -1);
 }
 
+// Errors that are met while results are being written; all others come before.
+bool is_found_late(lpreg_status status) {
+  return status == LPREG_ERR_NON_FINITE_LOGITS || status == LPREG_ERR_NON_FINITE_LOSS ||
+         status == LPREG_ERR_CANCELLED;
+}
+
 // Two copies of what a call may write, and whether it had the right to.
 class Buffers {
  public:
@@ -57,6 +63,11 @@ class Buffers {
 
   void require_kept(lpreg_status status, const lpreg_error& error) const {
     if (!fuzzed_.in_place()) REQUIRE(fuzzed_.logits_bytes() == logits_);
+    if (status != LPREG_OK && !is_found_late(status)) REQUIRE(fuzzed_.outputs_are_untouched());
+    require_gradient_kept(status, error);
+  }
+
+  void require_gradient_kept(lpreg_status status, const lpreg_error& error) const {
     if (status == LPREG_OK || error.output_status == LPREG_CONSUMED) return;
     REQUIRE(fuzzed_.gradient_bytes() == gradient_);
   }
@@ -77,22 +88,23 @@ void run_loss(FuzzedBatch* fuzzed, bool in_two_calls) {
   lpreg_loss_result result{};
   result.struct_size = sizeof result;
   const Buffers before(*fuzzed);
-  if (!in_two_calls) {
+  if (in_two_calls) {
+    status = api().loss_forward(context(), &fuzzed->options, &fuzzed->batch, workspace.data(), bytes,
+                                &fuzzed->outputs, &result, fuzzed->call, &error);
+  } else {
     status = api().loss_forward_backward(context(), &fuzzed->options, &fuzzed->batch, workspace.data(), bytes,
                                          fuzzed->grad_output, &fuzzed->gradient, &fuzzed->outputs, &result,
-                                         nullptr, &error);
-  } else {
-    status = api().loss_forward(context(), &fuzzed->options, &fuzzed->batch, workspace.data(), bytes,
-                                &fuzzed->outputs, &result, nullptr, &error);
-    if (status == LPREG_OK) {
-      status = api().loss_backward(context(), &fuzzed->options, &fuzzed->batch, workspace.data(), bytes,
-                                   fuzzed->grad_output, &fuzzed->gradient, nullptr, &error);
-    }
+                                         fuzzed->call, &error);
   }
   require_sound(status, error);
   before.require_kept(status, error);
-  if (status == LPREG_OK && fuzzed->options.non_finite == LPREG_NON_FINITE_ERROR)
-    REQUIRE(result.loss == result.loss);
+  if (status != LPREG_OK) return;
+  if (fuzzed->options.non_finite == LPREG_NON_FINITE_ERROR) REQUIRE(result.loss == result.loss);
+  if (!in_two_calls) return;
+  status = api().loss_backward(context(), &fuzzed->options, &fuzzed->batch, workspace.data(), bytes,
+                               fuzzed->grad_output, &fuzzed->gradient, fuzzed->call, &error);
+  require_sound(status, error);
+  before.require_gradient_kept(status, error);
 }
 
 void run_objective(FuzzedBatch* fuzzed) {
@@ -124,27 +136,36 @@ void run_token_stats(FuzzedBatch* fuzzed) {
   const bool old = fuzzed->options.row.proxy == LPREG_PROXY_OLD;
   lpreg_row_state* const proxies = old ? proxy_states.data() : nullptr;
   lpreg_error error = empty_error();
+  const Buffers before(*fuzzed);
   lpreg_status status =
       api().token_stats(context(), &fuzzed->options.row, &fuzzed->batch, fuzzed->options.non_finite,
-                        states.data(), proxies, &fuzzed->outputs, nullptr, &error);
-  require_sound(status, error);
-  if (status != LPREG_OK) return;
-  const std::vector<float> ones(rows, 1);
-  const Buffers before(*fuzzed);
-  error = empty_error();
-  status = api().token_stats_backward(context(), &fuzzed->options.row, &fuzzed->batch, states.data(), proxies,
-                                      ones.data(), ones.data(), nullptr, &fuzzed->gradient, nullptr, &error);
+                        states.data(), proxies, &fuzzed->outputs, fuzzed->call, &error);
   require_sound(status, error);
   before.require_kept(status, error);
+  if (status != LPREG_OK) return;
+  const std::vector<float> ones(rows, 1);
+  error = empty_error();
+  status =
+      api().token_stats_backward(context(), &fuzzed->options.row, &fuzzed->batch, states.data(), proxies,
+                                 ones.data(), ones.data(), nullptr, &fuzzed->gradient, fuzzed->call, &error);
+  require_sound(status, error);
+  before.require_gradient_kept(status, error);
 }
 
 void run_snapshot(FuzzedBatch* fuzzed) {
   lpreg_error error = empty_error();
   std::vector<lpreg_row_state> states(static_cast<size_t>(fuzzed->rows()));
-  const lpreg_status status = api().snapshot_write(context(), &fuzzed->options.row, &fuzzed->batch,
-                                                   states.data(), &fuzzed->snapshot, nullptr, &error);
+  int64_t entries = 0;
+  lpreg_status status = api().snapshot_size(context(), &fuzzed->options.row, &fuzzed->batch, states.data(),
+                                            &entries, fuzzed->call, &error);
   require_sound(status, error);
   if (status != LPREG_OK) return;
+  status = api().snapshot_write(context(), &fuzzed->options.row, &fuzzed->batch, states.data(),
+                                &fuzzed->snapshot, fuzzed->call, &error);
+  require_sound(status, error);
+  if (status == LPREG_ERR_SNAPSHOT_TOO_LARGE) REQUIRE(entries > fuzzed->snapshot.capacity);
+  if (status != LPREG_OK) return;
+  REQUIRE(fuzzed->snapshot.row_ptr[fuzzed->rows()] == entries);
   REQUIRE(fuzzed->snapshot.row_ptr[fuzzed->rows()] <= fuzzed->snapshot.capacity);
   fuzzed->options.row.proxy = LPREG_PROXY_SNAPSHOT;
   fuzzed->batch.proxy_snapshot = &fuzzed->snapshot;
@@ -169,6 +190,13 @@ void run_parts(FuzzedBatch* fuzzed) {
   status = api().row_finalize(context(), &fuzzed->options.row, fuzzed->rows(), total, fuzzed->batch.mask,
                               parts.data(), kept.data(), states.data(), nullptr, &error);
   require_sound(status, error);
+  if (status != LPREG_OK) return;
+  const std::vector<float> ones(rows, 1);
+  const Buffers before(*fuzzed);
+  status = api().row_gradient(context(), &fuzzed->options.row, &fuzzed->batch, 0, total, states.data(),
+                              ones.data(), ones.data(), nullptr, &fuzzed->gradient, fuzzed->call, &error);
+  require_sound(status, error);
+  before.require_gradient_kept(status, error);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "fuzzed_batch.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -48,6 +49,7 @@ FuzzedBatch::FuzzedBatch(FuzzedDataProvider* data) : data_(data) {
   draw_inputs();
   draw_snapshot();
   draw_outputs();
+  draw_call();
 }
 
 std::vector<uint8_t>* FuzzedBatch::block(size_t bytes) {
@@ -177,6 +179,30 @@ void FuzzedBatch::draw_snapshot() {
   if (data_->ConsumeBool()) batch.proxy_snapshot = &snapshot;
 }
 
+uint8_t* FuzzedBatch::output(size_t bytes) {
+  Block* const made = block(bytes);
+  output_blocks_.push_back(made);
+  return made->data();
+}
+
+bool FuzzedBatch::outputs_are_untouched() const {
+  const auto is_poison = [](uint8_t byte) { return byte == kPoison; };
+  return std::all_of(output_blocks_.begin(), output_blocks_.end(), [&](const Block* bytes) {
+    return std::all_of(bytes->begin(), bytes->end(), is_poison);
+  });
+}
+
+// What counts the rows that are done is sometimes the flag that stops the call, after some of them.
+void FuzzedBatch::draw_call() {
+  if (data_->ConsumeBool()) return;
+  how_.struct_size = sizeof how_;
+  how_.rows_done = &rows_done_;
+  if (data_->ConsumeBool()) how_.cancel = reinterpret_cast<const volatile int32_t*>(&rows_done_);
+  how_.gradient_is_scratch = enumerator(data_, 1);
+  how_.host_memory = enumerator(data_, 1);
+  call = &how_;
+}
+
 void FuzzedBatch::draw_outputs() {
   const auto count = static_cast<size_t>(rows_);
   outputs.struct_size = sizeof outputs;
@@ -185,13 +211,13 @@ void FuzzedBatch::draw_outputs() {
                             &outputs.coef_log_prob,  &outputs.coef_entropy, &outputs.coef_kl,
                             &outputs.weight,         &outputs.log_sum_exp};
   for (float** output : floats) {
-    if (data_->ConsumeBool()) *output = reinterpret_cast<float*>(block(4 * count)->data());
+    if (data_->ConsumeBool()) *output = reinterpret_cast<float*>(this->output(4 * count));
   }
-  if (data_->ConsumeBool()) outputs.keep_count = reinterpret_cast<int32_t*>(block(4 * count)->data());
+  if (data_->ConsumeBool()) outputs.keep_count = reinterpret_cast<int32_t*>(output(4 * count));
   uint8_t** const flags[] = {&outputs.action_is_max, &outputs.selected, &outputs.clipped,
                              &outputs.dual_clipped, &outputs.candidate};
   for (uint8_t** output : flags) {
-    if (data_->ConsumeBool()) *output = block(count)->data();
+    if (data_->ConsumeBool()) *output = this->output(count);
   }
   grad_output = {LPREG_HOST, draw_number(data_), nullptr};
   if (data_->ConsumeBool()) {
@@ -205,7 +231,7 @@ void FuzzedBatch::draw_outputs() {
 void FuzzedBatch::spoil(FuzzedDataProvider* data) {
   constexpr int64_t kSizes[] = {-1, INT64_MIN, INT64_MAX, int64_t{1} << 62};
   const int64_t size = data->PickValueInArray(kSizes);
-  switch (data->ConsumeIntegralInRange(0, 16)) {
+  switch (data->ConsumeIntegralInRange(0, 17)) {
     case 0:
       options.struct_size = data->ConsumeIntegral<uint8_t>();
       break;
@@ -253,6 +279,9 @@ void FuzzedBatch::spoil(FuzzedDataProvider* data) {
       break;
     case 15:
       grad_output = {data->ConsumeIntegralInRange<int32_t>(2, 9), 1, nullptr};
+      break;
+    case 16:
+      batch.sequences = batch.cu_seq_lens == nullptr ? size : batch.sequences;
       break;
     default:
       gradient.data = nullptr;

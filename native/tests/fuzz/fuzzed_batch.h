@@ -23,6 +23,7 @@ class FuzzedBatch {
   lpreg_matrix gradient{};  // the logits themselves, or a buffer of its own full of kPoison
   lpreg_token_outputs outputs{};
   lpreg_scalar grad_output{};
+  const lpreg_call* call = nullptr;
 
   static constexpr uint8_t kPoison = 0x5c;
 
@@ -32,6 +33,8 @@ class FuzzedBatch {
   // The whole of the gradient's buffer, and of the logits'.
   const std::vector<uint8_t>& gradient_bytes() const { return *gradient_block_; }
   const std::vector<uint8_t>& logits_bytes() const { return *logits_block_; }
+  // Whether no output per token has been written.
+  bool outputs_are_untouched() const;
   // Overwrites one field with a value that the library must refuse or live with.
   void spoil(FuzzedDataProvider* data);
 
@@ -47,12 +50,17 @@ class FuzzedBatch {
   void draw_inputs();
   void draw_snapshot();
   void draw_outputs();
+  uint8_t* output(size_t bytes);
+  void draw_call();
 
   FuzzedDataProvider* data_;
   std::vector<std::unique_ptr<Block>> blocks_;
   int64_t rows_ = 0, vocab_ = 1;
   Block* gradient_block_ = nullptr;
   Block* logits_block_ = nullptr;
+  std::vector<const Block*> output_blocks_;
+  lpreg_call how_{};
+  volatile int64_t rows_done_ = 0;
 };
 
 }  // namespace lpreg::fuzz

@@ -2,11 +2,7 @@
 // the same library, as many as asked for or as fit the time. Decisions must be equal; values may differ by
 // 2e-6 + 1e-6 |value|, gradients of 16 bits by one rounding more. A batch whose decisions rest on the
 // rounding of two equal numbers is left out, and counted.
-#include <chrono>
-#include <cmath>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <exception>
 #include <map>
 #include <stdexcept>
@@ -15,6 +11,7 @@
 #include "comparison.h"
 #include "evaluation.h"
 #include "random_case.h"
+#include "seeds.h"
 
 namespace {
 
@@ -63,26 +60,12 @@ Verdict check(const lpreg_api& api, uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  double seconds = HUGE_VAL;
-  if (argc > 2 && std::strcmp(argv[1], "--seconds") == 0) {
-    seconds = std::atof(argv[2]);
-    argc -= 2;
-    argv += 2;
-  }
-  const uint64_t first = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
-  const uint64_t count = argc > 2             ? std::strtoull(argv[2], nullptr, 10)
-                         : seconds < HUGE_VAL ? UINT32_MAX
-                                              : 200;
+  const Seeds seeds(argc, argv, 200);
   const lpreg_api& api = *lpreg_get_api(LPREG_ABI_VERSION);
   std::map<Verdict, unsigned long long> verdicts;
-  const auto begin = std::chrono::steady_clock::now();
-  uint64_t seed = first;
-  for (; seed < first + count; ++seed) {
-    ++verdicts[check(api, seed)];
-    if (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() > seconds) break;
-  }
+  seeds.for_each([&](uint64_t seed) { ++verdicts[check(api, seed)]; });
   std::printf("random batches from seed %llu on: %llu equal, %llu failed, %llu left out\n",
-              static_cast<unsigned long long>(first), verdicts[Verdict::kEqual],
+              static_cast<unsigned long long>(seeds.first()), verdicts[Verdict::kEqual],
               verdicts[Verdict::kDifferent], verdicts[Verdict::kLeftOut]);
   return verdicts[Verdict::kDifferent] == 0 && verdicts[Verdict::kEqual] > 0 ? 0 : 1;
 }

@@ -1,15 +1,14 @@
-// staging_test [FIRST_SEED [COUNT]]: random batches in host memory on a CUDA context, whose logits pass
-// through staging memory in chunks, against the same batches in device memory: every result has the same
-// bits, however the rows are divided.
+// staging_test [--seconds N] [FIRST_SEED [COUNT]]: random batches in host memory on a CUDA context, whose
+// logits pass through staging memory in chunks, against the same batches in device memory: every result has
+// the same bits, however the rows are divided.
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <exception>
 #include <stdexcept>
 #include <string>
 
 #include "evaluation.h"
 #include "random_case.h"
+#include "seeds.h"
 
 namespace {
 
@@ -75,12 +74,13 @@ bool check(const lpreg_api& api, uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const uint64_t first = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1;
-  const uint64_t count = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 100;
   const lpreg_api& api = *lpreg_get_api(LPREG_ABI_VERSION);
-  uint64_t failed = 0;
-  for (uint64_t seed = first; seed < first + count; ++seed) failed += check(api, seed) ? 0 : 1;
-  std::printf("%llu random batches, %llu failed\n", static_cast<unsigned long long>(count),
-              static_cast<unsigned long long>(failed));
+  unsigned long long count = 0;
+  unsigned long long failed = 0;
+  Seeds(argc, argv, 100).for_each([&](uint64_t seed) {
+    ++count;
+    failed += check(api, seed) ? 0 : 1;
+  });
+  std::printf("%llu random batches, %llu failed\n", count, failed);
   return failed == 0 && count > 0 ? 0 : 1;
 }
