@@ -17,7 +17,8 @@ endif()
 if(LPREG_SANITIZE)
   string(REPLACE ";" "," sanitizers "${LPREG_SANITIZE}")
   target_compile_options(lpreg_options INTERFACE
-    -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer
+    -O1)  # instrumented row kernels take minutes to optimise
   target_link_options(lpreg_options INTERFACE -fsanitize=${sanitizers})
 endif()
 

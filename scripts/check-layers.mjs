@@ -15,7 +15,10 @@ const NATIVE_LAYERS = {
   emulation: { layers: ['include', 'core', 'cuda'], headers: ['posix', 'sanitizer'] },
   engine: { layers: ['include', 'core', 'cpu', 'cuda'], headers: ['posix'] },
   addon: { layers: ['include'], headers: ['node', 'posix'] },
-  tests: { layers: ['include', 'core', 'cpu', 'cuda', 'engine', 'emulation'], headers: ['posix', 'fuzzer'] },
+  tests: {
+    layers: ['include', 'core', 'cpu', 'cuda', 'engine', 'emulation'],
+    headers: ['posix', 'fuzzer', 'node'],
+  },
 };
 
 /** Packages that lib/ may import, and the layers that may. */
@@ -23,7 +26,7 @@ const LIB_PACKAGES = { 'node-gyp-build': ['native'], '@tensorflow/tfjs-core': ['
 
 const HEADER_KINDS = {
   isa: /^(\w*mmintrin|immintrin|arm_neon|cpuid)\.h$/,
-  posix: /^(sys\/\w+|linux\/\w+|unistd|sched|pthread|dlfcn|fcntl|signal|ucontext)\.h$/,
+  posix: /^(sys\/\w+|linux\/\w+|unistd|sched|pthread|dlfcn|errno|fcntl|signal|ucontext)\.h$/,
   fuzzer: /^fuzzer\/FuzzedDataProvider\.h$/,
   sanitizer: /^sanitizer\/\w+\.h$/,
   cuda: /^(cuda|cooperative_groups)\w*(\/\w+)?(\.h)?$/,

@@ -61,9 +61,8 @@ function endpoints(cells) {
 function thresholds(test) {
   const betas = test[0]?.outcomes.map(({ beta }) => beta) ?? [];
   return markdownTable(
-    ['environment', 'tail', 'predicted', ...betas.map((beta) => `beta ${beta}`)],
-    test.map(({ env, tail, predicted, outcomes }) => [
-      env,
+    ['tail', 'predicted', ...betas.map((beta) => `beta ${beta}`)],
+    test.map(({ tail, predicted, outcomes }) => [
       tail,
       ranged(predicted, 2),
       ...outcomes.map(({ ends, away }) =>
@@ -95,7 +94,7 @@ export function fillDocument(file, { study, agreement, test }) {
     'study:recurrent': endpoints(of('recurrent', 'R')),
     'study:rule': endpoints(of('rule')),
     'study:epochs': endpoints(of('epochs', 'BK16')),
-    'study:vocabulary': section('1000 tokens'),
+    'study:vocabulary': endpoints(of('added: vocabulary')),
   };
   const text = Object.entries(contents).reduce(
     (all, [mark, content]) => fill(all, mark, content),
