@@ -30,7 +30,7 @@ export const SIZE_BUDGETS = { library: 3_000_000, addon: 400_000 };
  * Of the library without its GPU kernels, which every build has alike, whatever GPUs it is for. A release's kernels take
  * the rest of its budget.
  */
-const HOST_BUDGET = 1_450_000;
+const HOST_BUDGET = 1_480_000;
 
 function readelf(file, ...options) {
   return execFileSync('readelf', ['--wide', ...options, file], {

@@ -1,5 +1,5 @@
 /** The packed package, installed without a network where there is no more than node, npm and sh. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleGoldenConsumer } from './support/package/bundle.js';
@@ -51,6 +51,19 @@ test.each(['esm', 'cjs'] as const)(
     expect(JSON.parse(stdout)).toEqual({ compared: 44, violations: [] });
   },
 );
+
+test('its declarations carry the docstrings of what they declare', () => {
+  const sources = readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.ts'),
+  );
+  const missing = sources.flatMap((path) => {
+    const declarations = readFileSync(project.installed(`dist/${path.slice(0, -'.ts'.length)}.d.ts`), 'utf8');
+    const source = readFileSync(join(root, 'lib', path), 'utf8');
+    const docstrings = source.match(/^\/\*\*(?:(?!\*\/).)*\*\/(?=\nexport )/gms) ?? [];
+    return docstrings.filter((text) => !declarations.includes(text));
+  });
+  expect(missing).toEqual([]);
+});
 
 describe('TypeScript consumer', () => {
   const program = `
