@@ -19,8 +19,16 @@ LPREG_INLINE GradientKind kind_of(const GradientParams& params) {
   return params.kept == params.dropped ? GradientKind::kSimple : GradientKind::kFiltered;
 }
 
-template <bool kSoftcap, GradientKind kKind, class Row, class Output>
+template <class Row, class Output>
+constexpr bool kAreBFloat16 = false;
+template <>
+constexpr bool kAreBFloat16<const BFloat16*, BFloat16*> = true;
+
+template <bool kSoftcap, GradientKind kKind, class Row, class Output, bool kStream = false>
 struct Gradient : EveryBlockAlike {
+  // A proxy lies in the order of the row.
+  static constexpr bool kInPairs = kKind != GradientKind::kFull && kAreBFloat16<Row, Output>;
+
   const Row row;
   const Output out;
   const float* q;
@@ -33,7 +41,7 @@ struct Gradient : EveryBlockAlike {
       : row(data),
         out(gradient),
         q(params.proxy),
-        next(view, kFetchedByGradient),
+        next(view, fetched_by_gradient(view)),
         distance(params.max, params.exp),
         exp(params.exp.temperature),
         cut(Lanes::splat(params.cut)),
@@ -58,15 +66,49 @@ struct Gradient : EveryBlockAlike {
     }
     Lanes::Float g = Exp::scaled(x, factor, offset);
     if constexpr (kSoftcap) g = g * point.derivative;
-    where.store(out, g);
+    put(where, g);
   }
   LPREG_INLINE void flush() {}
+
+ private:
+  template <class Where>
+  LPREG_INLINE void put(Where where, Lanes::Float g) {
+    if constexpr (kStream) {
+      where.stream(out, g);
+    } else {
+      where.store(out, g);
+    }
+  }
+  LPREG_INLINE void put(HalfOfPair<false>, Lanes::Float g) { even_ = g; }
+  LPREG_INLINE void put(HalfOfPair<true> where, Lanes::Float g) {
+    Lanes::store_pair(out + where.index - Lanes::kWidth, even_, g);
+  }
+
+  Lanes::Float even_{};  // of the pair whose odd half comes next
 };
 
 template <bool kSoftcap, GradientKind kKind, class Row, class Output>
 LPREG_INLINE void sweep_gradient(Row row, const RowView& view, const GradientParams& params, Output out) {
   Gradient<kSoftcap, kKind, Row, Output> body(row, view, params, out);
   sweep(view.count, body);
+}
+
+// Past the caches, from the first whole vector of `out` on: a store that stays in them reads the line first
+// and, of a gradient larger than they are, pushes out the rows that are still to be read.
+template <GradientKind kKind>
+LPREG_INLINE void stream_gradient(const float* row, const RowView& view, const GradientParams& params,
+                                  float* out) {
+  static_assert(kKind != GradientKind::kFull, "a proxy is not moved along");
+  constexpr uintptr_t kBytes = Lanes::kWidth * sizeof(float);
+  const auto unaligned = static_cast<int64_t>(-reinterpret_cast<uintptr_t>(out) % kBytes / sizeof(float));
+  const int64_t head = unaligned < view.count ? unaligned : view.count;
+  if (head > 0) {
+    Gradient<false, kKind, const float*, float*> first(row, view, params, out);
+    first.step(0, RaggedVector{0, static_cast<int>(head)});
+  }
+  Gradient<false, kKind, const float*, float*, true> body(row + head, view, params, out + head);
+  sweep(view.count - head, body);
+  Lanes::end_stream();
 }
 
 }  // namespace

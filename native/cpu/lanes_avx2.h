@@ -16,6 +16,7 @@ struct Lanes {
   using Count = __m256i;
   static constexpr int kWidth = 8;
   static constexpr bool kHasFma = true;
+  static constexpr bool kCanStream = true;
   static constexpr bool kIsSmall = false;
 
   static LPREG_INLINE Float splat(float x) { return _mm256_set1_ps(x); }
@@ -26,20 +27,31 @@ struct Lanes {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load_16(p)), 16));
   }
 
+  static LPREG_INLINE Float load_even(const BFloat16* p) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(load_pair(p), 16));
+  }
+  static LPREG_INLINE Float load_odd(const BFloat16* p) {
+    const __m256i upper_halves = _mm256_set1_epi32(static_cast<int>(0xFFFF0000));
+    return _mm256_castsi256_ps(_mm256_and_si256(load_pair(p), upper_halves));
+  }
+
   static LPREG_INLINE void store(float* p, Float x) { _mm256_storeu_ps(p, x); }
+  static LPREG_INLINE void stream(float* p, Float x) { _mm256_stream_ps(p, x); }
+  static LPREG_INLINE void end_stream() { _mm_sfence(); }
   static LPREG_INLINE void store(Float16* p, Float x) {
     store_16(p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
   static LPREG_INLINE void store(BFloat16* p, Float x) {
-    const __m256i bits = _mm256_castps_si256(x);
-    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
-    const __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
-    const __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
     const __m256i upper_halves =
         _mm256_setr_epi8(2, 3, 6, 7, 10, 11, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1,  //
                          2, 3, 6, 7, 10, 11, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1);
-    const __m256i halves = _mm256_shuffle_epi8(_mm256_or_si256(rounded, is_nan), upper_halves);
+    const __m256i halves = _mm256_shuffle_epi8(rounded_to_upper_half(x), upper_halves);
     store_16(p, _mm256_castsi256_si128(_mm256_permute4x64_epi64(halves, 0x08)));
+  }
+  static LPREG_INLINE void store_pair(BFloat16* p, Float even, Float odd) {
+    const __m256i lower = _mm256_srli_epi32(rounded_to_upper_half(even), 16);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        _mm256_blend_epi16(lower, rounded_to_upper_half(odd), 0xAA));
   }
 
   static LPREG_INLINE Float fma(Float a, Float b, Float c) { return _mm256_fmadd_ps(a, b, c); }
@@ -82,6 +94,17 @@ struct Lanes {
   }
 
  private:
+  // As bfloat16 in the upper half of each lane.
+  static LPREG_INLINE __m256i rounded_to_upper_half(Float x) {
+    const __m256i bits = _mm256_castps_si256(x);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i rounded = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
+    const __m256i is_nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    return _mm256_or_si256(rounded, is_nan);
+  }
+  static LPREG_INLINE __m256i load_pair(const void* p) {
+    return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+  }
   static LPREG_INLINE __m128i load_16(const void* p) {
     return _mm_loadu_si128(static_cast<const __m128i*>(p));
   }

@@ -17,6 +17,7 @@ struct Lanes {
   using Table = __m512;  // sixteen entries
   static constexpr int kWidth = 16;
   static constexpr bool kHasFma = true;
+  static constexpr bool kCanStream = true;
   static constexpr bool kIsSmall = false;
 
   static LPREG_INLINE Float splat(float x) { return _mm512_set1_ps(x); }
@@ -27,21 +28,29 @@ struct Lanes {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_16(p)), 16));
   }
 
+  static LPREG_INLINE Float load_even(const BFloat16* p) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16));
+  }
+  static LPREG_INLINE Float load_odd(const BFloat16* p) {
+    const __m512i upper_halves = _mm512_set1_epi32(static_cast<int>(0xFFFF0000));
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), upper_halves));
+  }
+
   static LPREG_INLINE void store(float* p, Float x) { _mm512_storeu_ps(p, x); }
+  static LPREG_INLINE void stream(float* p, Float x) { _mm512_stream_ps(p, x); }
+  static LPREG_INLINE void end_stream() { _mm_sfence(); }
   static LPREG_INLINE void store(Float16* p, Float x) {
     store_16(p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
-  // Not vcvtneps2bf16, which flushes subnormals.
   static LPREG_INLINE void store(BFloat16* p, Float x) {
-    // Any NaN becomes the one that rounding leaves a NaN.
-    const __m512i bits = _mm512_castps_si512(_mm512_fixupimm_ps(x, x, _mm512_set1_epi32(0x33), 0));
-    const Mask odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
-    const __m512i down = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF));
-    const __m512i rounded = _mm512_mask_add_epi32(down, odd, down, _mm512_set1_epi32(1));
     const __m512i upper_halves =
         _mm512_set_epi16(31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1,  //
                          31, 29, 27, 25, 23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1);
-    store_16(p, _mm512_castsi512_si256(_mm512_permutexvar_epi16(upper_halves, rounded)));
+    store_16(p, _mm512_castsi512_si256(_mm512_permutexvar_epi16(upper_halves, rounded_to_upper_half(x))));
+  }
+  static LPREG_INLINE void store_pair(BFloat16* p, Float even, Float odd) {
+    const __m512i lower = _mm512_srli_epi32(rounded_to_upper_half(even), 16);
+    _mm512_storeu_si512(p, _mm512_mask_blend_epi16(0xAAAAAAAA, lower, rounded_to_upper_half(odd)));
   }
 
   static LPREG_INLINE Float fma(Float a, Float b, Float c) { return _mm512_fmadd_ps(a, b, c); }
@@ -108,6 +117,14 @@ struct Lanes {
   }
 
  private:
+  // As bfloat16 in the upper half of each lane. Not vcvtneps2bf16, which flushes subnormals.
+  static LPREG_INLINE __m512i rounded_to_upper_half(Float x) {
+    // Any NaN becomes the one that rounding leaves a NaN.
+    const __m512i bits = _mm512_castps_si512(_mm512_fixupimm_ps(x, x, _mm512_set1_epi32(0x33), 0));
+    const Mask odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
+    const __m512i down = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF));
+    return _mm512_mask_add_epi32(down, odd, down, _mm512_set1_epi32(1));
+  }
   static LPREG_INLINE __m256i load_16(const void* p) {
     return _mm256_loadu_si256(static_cast<const __m256i*>(p));
   }

@@ -18,6 +18,7 @@ struct Lanes {
   typedef int32_t Count __attribute__((vector_size(16)));
   static constexpr int kWidth = 4;
   static constexpr bool kHasFma = false;
+  static constexpr bool kCanStream = false;
   static constexpr bool kIsSmall = true;
 
   static LPREG_INLINE Float splat(float x) { return Float{x, x, x, x}; }
@@ -28,6 +29,9 @@ struct Lanes {
     return x;
   }
   static LPREG_INLINE Float load(const BFloat16* p) { return as_float(load_16(p) << 16); }
+  // The elements at even, and at odd, positions of two vectors of them.
+  static LPREG_INLINE Float load_even(const BFloat16* p) { return as_float(load_pair(p) << 16); }
+  static LPREG_INLINE Float load_odd(const BFloat16* p) { return as_float(load_pair(p) & 0xFFFF0000); }
   // Exponent and fraction move into place; the factor 2^112 corrects the exponent's bias and makes subnormals
   // normal.
   static LPREG_INLINE Float load(const Float16* p) {
@@ -40,11 +44,14 @@ struct Lanes {
   }
 
   static LPREG_INLINE void store(float* p, Float x) { __builtin_memcpy(p, &x, sizeof x); }
-  static LPREG_INLINE void store(BFloat16* p, Float x) {
-    const Bits bits = as_bits(x);
-    const Bits rounded = bits + 0x7FFF + ((bits >> 16) & 1);
-    const Bits chosen = Mask(x != x) ? bits | 0x400000 : rounded;
-    store_16(p, chosen >> 16);
+  // Past the caches where kCanStream, to a multiple of a vector's size; others see it after end_stream().
+  static LPREG_INLINE void stream(float* p, Float x) { store(p, x); }
+  static LPREG_INLINE void end_stream() {}
+  static LPREG_INLINE void store(BFloat16* p, Float x) { store_16(p, rounded_to_upper_half(x) >> 16); }
+  // To where load_even and load_odd read.
+  static LPREG_INLINE void store_pair(BFloat16* p, Float even, Float odd) {
+    const Bits both = rounded_to_upper_half(even) >> 16 | (rounded_to_upper_half(odd) & 0xFFFF0000);
+    __builtin_memcpy(p, &both, sizeof both);
   }
   static LPREG_INLINE void store(Float16* p, Float x) {
     const Bits sign = as_bits(x) & 0x80000000;
@@ -102,10 +109,21 @@ struct Lanes {
   static LPREG_INLINE Bits as_bits(Float x) { return reinterpret_cast<Bits>(x); }
   static LPREG_INLINE Float as_float(Bits x) { return reinterpret_cast<Float>(x); }
 
+  // As bfloat16 in the upper half of each lane.
+  static LPREG_INLINE Bits rounded_to_upper_half(Float x) {
+    const Bits bits = as_bits(x);
+    const Bits rounded = bits + 0x7FFF + ((bits >> 16) & 1);
+    return Mask(x != x) ? bits | 0x400000 : rounded;
+  }
   static LPREG_INLINE Bits load_16(const void* p) {
     Bits16 x;
     __builtin_memcpy(&x, p, sizeof x);
     return __builtin_convertvector(x, Bits);
+  }
+  static LPREG_INLINE Bits load_pair(const void* p) {
+    Bits x;
+    __builtin_memcpy(&x, p, sizeof x);
+    return x;
   }
   static LPREG_INLINE void store_16(void* p, Bits x) {
     const Bits16 low = __builtin_convertvector(x, Bits16);

@@ -61,7 +61,7 @@ LPREG_OUT_OF_LOOP float maximum(const T* row, const RowView& view, BlockMaxima* 
     Lanes::Float lanes[kVectors];
     LPREG_UNROLL
     for (int k = 0; k < kVectors; ++k) lanes[k] = Lanes::splat(kMinusInfinity);
-    walk<kVectors>(i, i + kBlock, [&](int k, auto where) LPREG_LAMBDA {
+    walk_pairs<kVectors>(i, i + kBlock, [&](int k, auto where) LPREG_LAMBDA {
       if (k == 0) next.fetch(k, where.index);
       lanes[k] = Lanes::max(where.load(row), lanes[k]);
     });

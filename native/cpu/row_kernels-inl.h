@@ -171,6 +171,16 @@ void gradient_row(RowView row, const GradientParams& params, void* out, int32_t 
   }
   // A gradient of another dtype than the logits is rare, and has six combinations.
   if (row.dtype != out_dtype) return write(any(row), any_out);
+  if constexpr (Lanes::kCanStream) {
+    const GradientKind kind = kind_of(params);
+    if (params.past_caches && row.dtype == LPREG_FLOAT32 && kind != GradientKind::kFull) {
+      const auto* data = static_cast<const float*>(row.data);
+      if (kind == GradientKind::kSimple) {
+        return stream_gradient<GradientKind::kSimple>(data, row, params, static_cast<float*>(out));
+      }
+      return stream_gradient<GradientKind::kFiltered>(data, row, params, static_cast<float*>(out));
+    }
+  }
   with_own_way(row, [&](auto data) { write(data, output_like(data, any_out)); });
 }
 

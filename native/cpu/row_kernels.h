@@ -16,6 +16,9 @@ namespace lpreg::cpu {
 // Rows of up to this length are summed in float64, see short_row-inl.h.
 constexpr int64_t kShortRow = 128;
 
+// What is swept of a row before its thread reads another one: each sweep fetches its share of that.
+enum class Sweeps { kSums, kSumsAndGradient, kGradient };
+
 struct RowView {
   const void* data;
   int64_t count;
@@ -23,7 +26,7 @@ struct RowView {
   // The row, as long and of the same dtype, that this thread reads next, fetched towards the caches
   // meanwhile; nullptr: unknown.
   const void* next = nullptr;
-  bool gradient_follows = false;  // a gradient of this row, before the next one is read, fetches the rest
+  Sweeps sweeps = Sweeps::kSums;
 };
 
 struct ExpParams {
@@ -41,6 +44,7 @@ struct GradientParams {
   double constant;
   double proxy_scale;
   const float* proxy;  // q [count], dense; nullptr: no q term
+  bool past_caches;    // a hint that the gradient, which is not written in place, is too large for the caches
 };
 
 struct RowKernels {

@@ -43,6 +43,25 @@ struct WholeVector {
   LPREG_INLINE void store(AnyOutput row, Lanes::Float x) const {
     with_elements(row, [&](auto* elements) LPREG_LAMBDA { store(elements, x); });
   }
+  LPREG_INLINE void stream(float* row, Lanes::Float x) const { Lanes::stream(row + index, x); }
+};
+
+// ... or half of two vectors, for sweeps to which an element's place is no matter: 16-bit elements at even,
+// or at odd, positions come into float32 without crossing lanes ...
+template <bool kOdd>
+struct HalfOfPair {
+  int64_t index;  // where the even half has the first vector, and the odd one the second
+
+  template <class T>
+  LPREG_INLINE Lanes::Float load(const T* row) const {
+    return Lanes::load(row + index);
+  }
+  LPREG_INLINE Lanes::Float load(const BFloat16* row) const {
+    return kOdd ? Lanes::load_odd(row + index - Lanes::kWidth) : Lanes::load_even(row + index);
+  }
+  LPREG_INLINE Lanes::Float load(AnyRow row) const {
+    return with_elements(row, [&](auto* elements) LPREG_LAMBDA { return load(elements); });
+  }
 };
 
 // ... or up to one vector at the ragged end of a row, whose missing elements read as -inf and are not
@@ -70,6 +89,7 @@ struct RaggedVector {
   LPREG_INLINE void store(AnyOutput row, Lanes::Float x) const {
     with_elements(row, [&](auto* elements) LPREG_LAMBDA { store(elements, x); });
   }
+  LPREG_INLINE void stream(float* row, Lanes::Float x) const { store(row, x); }
 };
 
 // What a sweep fetches of the next row, in eighths. Memory is the limit of a row that is not in the caches,
@@ -78,8 +98,10 @@ struct Eighths {
   int begin, end;
 };
 constexpr Eighths kFetchedByMaximum = {0, 1};
-constexpr Eighths kFetchedByGradient = {5, 8};
-LPREG_INLINE Eighths fetched_by_sums(const RowView& row) { return {1, row.gradient_follows ? 5 : 8}; }
+LPREG_INLINE Eighths fetched_by_sums(const RowView& row) { return {1, row.sweeps == Sweeps::kSums ? 8 : 5}; }
+LPREG_INLINE Eighths fetched_by_gradient(const RowView& row) {
+  return {row.sweeps == Sweeps::kGradient ? 0 : 5, 8};
+}
 
 // Brings the row that is read next into the caches while this one is computed on: without it the first sweep
 // of a row waits for memory and the later ones leave memory idle.
@@ -115,6 +137,18 @@ LPREG_INLINE void walk(int64_t begin, int64_t end, Step step) {
   }
 }
 
+// The same for kVectors / 2 pairs of vectors.
+template <int kVectors, class Step>
+LPREG_INLINE void walk_pairs(int64_t begin, int64_t end, Step step) {
+  for (int64_t i = begin; i < end; i += kVectors * Lanes::kWidth) {
+    LPREG_UNROLL
+    for (int k = 0; k < kVectors; k += 2) {
+      step(k, HalfOfPair<false>{i + k * Lanes::kWidth});
+      step(k + 1, HalfOfPair<true>{i + (k + 1) * Lanes::kWidth});
+    }
+  }
+}
+
 // Calls step(0, where) for the end of a row that no whole step covers, one vector at a time.
 template <class Step>
 LPREG_INLINE void walk_end(int64_t begin, int64_t count, Step step) {
@@ -132,6 +166,7 @@ enum class BlockKind {
 
 // A body that has one way for all blocks.
 struct EveryBlockAlike {
+  static constexpr bool kInPairs = false;  // whether its steps are halves of pairs
   LPREG_INLINE BlockKind kind_of(int64_t) const { return BlockKind::kAny; }
   template <class Where>
   LPREG_INLINE void plain_step(int, Where) {}
@@ -145,15 +180,22 @@ template <class Body>
 LPREG_INLINE void sweep(int64_t count, Body& body) {
   constexpr int64_t kStep = kUnroll * Lanes::kWidth;
   const auto step = [&](int k, auto where) LPREG_LAMBDA { body.step(k, where); };
+  const auto walk_steps = [](int64_t begin, int64_t end, auto one) LPREG_LAMBDA {
+    if constexpr (Body::kInPairs) {
+      walk_pairs<kUnroll>(begin, end, one);
+    } else {
+      walk<kUnroll>(begin, end, one);
+    }
+  };
   const int64_t whole = count - count % kStep;
   for (int64_t i = 0; i < whole; i += kBlock) {
     const BlockKind kind = count - i >= kBlock ? body.kind_of(i / kBlock) : BlockKind::kAny;
     if (kind == BlockKind::kPlain) {
-      walk<kUnroll>(i, i + kBlock, [&](int k, auto where) LPREG_LAMBDA { body.plain_step(k, where); });
+      walk_steps(i, i + kBlock, [&](int k, auto where) LPREG_LAMBDA { body.plain_step(k, where); });
     } else if (kind == BlockKind::kLesser) {
-      walk<kUnroll>(i, i + kBlock, [&](int k, auto where) LPREG_LAMBDA { body.lesser_step(k, where); });
+      walk_steps(i, i + kBlock, [&](int k, auto where) LPREG_LAMBDA { body.lesser_step(k, where); });
     } else {
-      walk<kUnroll>(i, whole - i < kBlock ? whole : i + kBlock, step);
+      walk_steps(i, whole - i < kBlock ? whole : i + kBlock, step);
     }
     body.flush();
   }

@@ -15,7 +15,7 @@ constexpr int64_t kNoRow = -1;
 // The row that the same thread reads next.
 struct NextRow {
   int64_t row = kNoRow;
-  bool gradient_follows = false;  // of the present row, before
+  cpu::Sweeps sweeps = cpu::Sweeps::kSums;  // of the present row, before
 };
 
 inline int64_t element_size(int32_t dtype) { return dtype == LPREG_FLOAT32 ? 4 : 2; }
@@ -68,7 +68,7 @@ class BatchView {
   cpu::RowView row_view(const lpreg_matrix& matrix, int64_t row, NextRow next) const {
     const bool fetch = next.row != kNoRow && valid(next.row);
     return {row_data(matrix, row), batch_.vocab, matrix.dtype, fetch ? row_data(matrix, next.row) : nullptr,
-            next.gradient_follows};
+            next.sweeps};
   }
 
  private:

@@ -37,10 +37,14 @@ void write_gradients(const LossCall& call, const Workspace& workspace, double gr
                      const lpreg_matrix& gradient) {
   const BatchView view(call.batch);
   RowGradients gradients(call.context, call.options.row, view, gradient, 0, view.vocab());
-  const auto write_row = [&](int64_t row, int slot) {
-    write_gradient_row(workspace, &gradients, row, {}, grad_output, slot);
+  const auto is_read = [&](int64_t row) {
+    return row != kNoRow && !core::all_zero(workspace.coefficients().scaled(row, grad_output));
   };
-  gradients.watch([&] { for_each_row(call.context, view.rows(), view.vocab(), call.call, write_row); });
+  const auto write_row = [&](int64_t row, int64_t next, int slot) {
+    const NextRow ahead{is_read(next) ? next : kNoRow, cpu::Sweeps::kGradient};
+    write_gradient_row(workspace, &gradients, row, ahead, grad_output, slot);
+  };
+  gradients.watch([&] { for_each_row_back(call.context, view.rows(), view.vocab(), call.call, write_row); });
 }
 
 // One evaluation of the whole loss: the passes over the rows, in the order that the objective allows.
@@ -59,7 +63,7 @@ class LossRun {
   // Statistics of all rows, then the objective.
   void forward() {
     workspace_.begin();
-    for_rows([&](int64_t row, int64_t next, int) { read_row(row, {next}); });
+    for_rows([&](int64_t row, int64_t next, int) { read_row(row, {next, cpu::Sweeps::kSums}); });
     check_logits();
     stage_.select(workspace_.states());
     evaluate_all(call_.context, &stage_, workspace_.states(), view_.rows());
@@ -82,13 +86,14 @@ class LossRun {
     if (!row_local) reach.emplace(options_, view_);
     RowGradients gradients(call_.context, options_.row, view_, gradient, 0, view_.vocab());
     const auto finish_row = [&](int64_t row, int64_t next, int slot) {
-      read_row(row, {next, true});
+      const NextRow ahead{next, cpu::Sweeps::kSumsAndGradient};
+      read_row(row, ahead);
       if (reach && may_be_selected(&*reach, row)) {
         deferred[static_cast<size_t>(row)] = 1;
         return;
       }
       stage_.evaluate(row, workspace_.states()[row]);
-      write_gradient_row(workspace_, &gradients, row, {next}, grad_output, slot);
+      write_gradient_row(workspace_, &gradients, row, ahead, grad_output, slot);
     };
     gradients.watch([&] {
       for_rows(finish_row);

@@ -6,6 +6,11 @@
 #include "row_statistics.h"
 
 namespace lpreg {
+namespace {
+
+constexpr int64_t kElementsPastCaches = int64_t{1} << 23;  // 32 MiB of float32
+
+}  // namespace
 
 RowGradients::RowGradients(const lpreg_context& context, const lpreg_row_options& options,
                            const BatchView& view, const lpreg_matrix& gradient, int64_t vocab_start,
@@ -15,7 +20,9 @@ RowGradients::RowGradients(const lpreg_context& context, const lpreg_row_options
       view_(view),
       gradient_(gradient),
       vocab_start_(vocab_start),
-      vocab_total_(vocab_total) {
+      vocab_total_(vocab_total),
+      past_caches_(gradient.data != view.batch().logits.data &&
+                   view.rows() * view.vocab() >= kElementsPastCaches) {
   if (options.proxy == LPREG_PROXY_OLD || options.proxy == LPREG_PROXY_SNAPSHOT) {
     scratch_.resize(static_cast<size_t>(context.pool.threads()) * static_cast<size_t>(view.vocab()));
   }
@@ -72,7 +79,8 @@ void RowGradients::write(int64_t row, NextRow next, const lpreg_row_state& state
                                    constants.slope,
                                    constants.constant,
                                    constants.proxy_scale,
-                                   proxy};
+                                   proxy,
+                                   past_caches_};
   const int64_t action = view_.batch().actions == nullptr ? kNoAction : view_.action(row) - vocab_start_;
   const bool action_here = action >= 0 && action < logits.count;
   // In place, the sweep overwrites the action's logit.

@@ -38,6 +38,7 @@ class RowGradients {
   const BatchView& view_;
   const lpreg_matrix& gradient_;
   int64_t vocab_start_, vocab_total_;
+  bool past_caches_;
   std::vector<float> scratch_;  // [slots, vocab], one dense q per thread
   std::atomic<bool> written_{false};
 };

@@ -43,6 +43,16 @@ void for_each_row_ahead(lpreg_context& context, int64_t rows, int64_t vocab, con
   }
 }
 
+// The same from the last row to the first, for a second pass: what the first one has read last may still lie
+// in the caches.
+template <class Body>
+void for_each_row_back(lpreg_context& context, int64_t rows, int64_t vocab, const lpreg_call* call,
+                       const Body& body) {
+  const auto from_end = [rows](int64_t row) { return row == kNoRow ? kNoRow : rows - 1 - row; };
+  for_each_row_ahead(context, rows, vocab, call,
+                     [&](int64_t row, int64_t next, int slot) { body(from_end(row), from_end(next), slot); });
+}
+
 // The same for a body(row, slot) that does not look ahead.
 template <class Body>
 void for_each_row(lpreg_context& context, int64_t rows, int64_t vocab, const lpreg_call* call,

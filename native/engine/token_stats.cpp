@@ -71,14 +71,14 @@ void write_gradient_rows(const RowCall& call, Shard shard, const lpreg_row_state
   const BatchView view(call.batch);
   check_gradient_call(call, cotangents, gradient);
   RowGradients gradients(call.context, call.options, view, gradient, shard.vocab_start, shard.vocab_total);
-  const auto write_row = [&](int64_t row, int slot) {
+  const auto write_row = [&](int64_t row, int64_t next, int slot) {
     const core::RowCoefficients coefficients{value_at(cotangents.log_prob, row),
                                              value_at(cotangents.entropy, row), value_at(cotangents.kl, row)};
     const bool valid = view.valid(row);
-    gradients.write(row, {}, valid ? states[row] : core::masked_state(),
+    gradients.write(row, {next, cpu::Sweeps::kGradient}, valid ? states[row] : core::masked_state(),
                     proxy_states == nullptr ? nullptr : proxy_states + row, coefficients, slot);
   };
-  gradients.watch([&] { for_each_row(call.context, view.rows(), view.vocab(), call.call, write_row); });
+  gradients.watch([&] { for_each_row_back(call.context, view.rows(), view.vocab(), call.call, write_row); });
 }
 
 void check_token_stats(const RowCall& call, const lpreg_row_state* states,

@@ -82,6 +82,13 @@ GradientParams some_params(const Row& row, double temperature, double softcap, c
   return params;
 }
 
+// Without the terms that have a loop of their own to do without them.
+GradientParams without_slope(GradientParams params, bool filtered) {
+  params.slope = 0;
+  if (!filtered) params.dropped = params.kept;
+  return params;
+}
+
 void every_length_and_kind() {
   for (const int64_t count : kLengths) {
     const std::vector<float> proxy = draw_proxy(count);
@@ -138,7 +145,8 @@ void every_pair_of_dtypes_and_in_place() {
     for (const int32_t dtype : kDtypes) {
       const std::vector<float> logits = draw_logits(kMaskedVocabulary, count, 12);
       const Row row(logits, dtype, GuardedBytes::kEndAtGuard);
-      const GradientParams params = some_params(row, 1, count % 2 == 0 ? 20 : 0, nullptr);
+      GradientParams params = some_params(row, 1, count % 2 == 0 ? 20 : 0, nullptr);
+      if (count % 3 != 0) params = without_slope(params, count % 3 == 1);
       for (const RowKernels* kernels : runnable_kernels()) {
         GuardedBytes full(row.values.size() * sizeof(float), GuardedBytes::kEndAtGuard);
         kernels->gradient(row.view(), params, full.data(), LPREG_FLOAT32);
@@ -159,77 +167,39 @@ void every_pair_of_dtypes_and_in_place() {
   }
 }
 
-// Misaligned inputs and outputs give the bits of aligned ones, and neighbours of the row stay as they were.
+void check_shifted(const RowKernels& kernels, const Row& row, int32_t dtype, const GradientParams& params,
+                   size_t shift, const std::vector<char>& expected) {
+  constexpr size_t kMargin = 40 * sizeof(float);
+  const size_t width = element_size(dtype);
+  std::vector<char> input(row.size() + kMargin), output(row.size() + kMargin, 0x5A);
+  char* const data = input.data() + shift * width;
+  std::memcpy(data, row.bytes.data(), row.size());
+  char* const out = output.data() + (40 - shift) * width;
+  kernels.gradient({data, row.count(), dtype}, params, out, dtype);
+  CHECK(std::memcmp(out, expected.data(), row.size()) == 0);
+  const auto outside = std::count(output.begin(), output.end(), char{0x5A});
+  const auto inside = std::count(out, out + row.size(), char{0x5A});
+  CHECK(outside - inside == int64_t{kMargin});
+}
+
+// Misaligned inputs and outputs give the bits of aligned ones, past the caches too, and neighbours of the row
+// stay as they were.
 void alignment_does_not_matter() {
-  constexpr int64_t kCount = 77;
-  constexpr int64_t kMargin = 40 * sizeof(float);
-  for (const int32_t dtype : kDtypes) {
-    const size_t width = element_size(dtype);
-    const Row row(draw_logits(kNormal, kCount, 13), dtype, GuardedBytes::kEndAtGuard);
-    const GradientParams params = some_params(row, 1, 0, nullptr);
-    for (const RowKernels* kernels : runnable_kernels()) {
-      std::vector<char> expected(row.size());
-      kernels->gradient(row.view(), params, expected.data(), dtype);
-      for (size_t shift = 1; shift < 40; ++shift) {
-        std::vector<char> input(row.size() + size_t{kMargin}), output(row.size() + size_t{kMargin}, 0x5A);
-        char* const data = input.data() + shift * width;
-        std::memcpy(data, row.bytes.data(), row.size());
-        char* const out = output.data() + (40 - shift) * width;
-        kernels->gradient({data, kCount, dtype}, params, out, dtype);
-        CHECK(std::memcmp(out, expected.data(), row.size()) == 0);
-        const auto outside = std::count(output.begin(), output.end(), char{0x5A});
-        const auto inside = std::count(out, out + row.size(), char{0x5A});
-        CHECK(outside - inside == kMargin);
-      }
-    }
-  }
-}
-
-// Conversions through the gradient: with e's factors 0 and proxy_scale -1 it is q itself.
-void narrowing_is_to_nearest_even_for_any_float() {
-  std::mt19937 random(1);
-  std::vector<float> q;
-  for (uint32_t i = 0; i < 65536; ++i) {
-    // Every upper half with the lower halves around a tie, which are the ties of both 16-bit formats.
-    for (const uint32_t low : {0x0000U, 0x0001U, 0x7FFFU, 0x8000U, 0x8001U, 0x1000U, 0x0FFFU, 0x1001U}) {
-      q.push_back(lpreg::core::bits_to_float(i << 16 | low));
-    }
-    q.push_back(lpreg::core::bits_to_float(static_cast<uint32_t>(random())));
-  }
-  const auto count = static_cast<int64_t>(q.size());
-  const std::vector<float> zeros(q.size());
-  GradientParams params{};
-  params.exp = {1, 0};
-  params.constant = -0.0;
-  params.proxy_scale = -1;
-  params.proxy = q.data();
-  for (const RowKernels* kernels : runnable_kernels()) {
-    for (const int32_t dtype : {LPREG_FLOAT16, LPREG_BFLOAT16}) {
-      std::vector<uint16_t> out(q.size());
-      kernels->gradient({zeros.data(), count, LPREG_FLOAT32}, params, out.data(), dtype);
-      long wrong = 0;
-      for (int64_t i = 0; i < count; ++i) {
-        const float expected = rounded_to(dtype, q[static_cast<size_t>(i)]);
-        const float actual = load_element(out.data(), dtype, i);
-        wrong += !(actual == expected || (std::isnan(actual) && std::isnan(expected)));
-      }
-      CHECK(wrong == 0);
-    }
-  }
-}
-
-void widening_is_exact_for_every_bit_pattern() {
-  for (const RowKernels* kernels : runnable_kernels()) {
-    for (const int32_t dtype : {LPREG_FLOAT16, LPREG_BFLOAT16}) {
-      for (uint32_t i = 0; i < 65536; ++i) {
-        const uint16_t bits[2] = {static_cast<uint16_t>(i), 0};
-        const float expected = load_element(bits, dtype, 0);
-        lpreg_row_part part{};
-        kernels->part({bits, 1, dtype}, {1, 0}, false, false, &part);
-        if (std::isnan(expected)) {
-          CHECK(std::isnan(part.rest));
-        } else {
-          CHECK(part.max == expected && std::isnan(part.rest) == (expected == kInfinity));
+  for (const int64_t count : {1, 7, 77, 300}) {
+    for (const int32_t dtype : kDtypes) {
+      const Row row(draw_logits(kNormal, count, 13), dtype, GuardedBytes::kEndAtGuard);
+      const GradientParams full = some_params(row, 1, 0, nullptr);
+      for (GradientParams params : {full, without_slope(full, true), without_slope(full, false)}) {
+        for (const RowKernels* kernels : runnable_kernels()) {
+          std::vector<char> expected(row.size());
+          params.past_caches = false;
+          kernels->gradient(row.view(), params, expected.data(), dtype);
+          for (size_t shift = 1; shift < 40; ++shift) {
+            for (const bool past_caches : {false, true}) {
+              params.past_caches = past_caches;
+              check_shifted(*kernels, row, dtype, params, shift, expected);
+            }
+          }
         }
       }
     }
@@ -272,8 +242,6 @@ int main() {
   masked_tokens_get_no_gradient_under_a_softcap();
   every_pair_of_dtypes_and_in_place();
   alignment_does_not_matter();
-  narrowing_is_to_nearest_even_for_any_float();
-  widening_is_exact_for_every_bit_pattern();
   nan_constants_fill_the_row();
   a_wrong_expectation_is_noticed();
   return finish();
