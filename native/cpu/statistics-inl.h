@@ -37,7 +37,8 @@ struct Statistics {
         cut(finite_cut(cut_value)),
         lowest_special(has(kKept) ? Lanes::min(cut, Lanes::splat(0.0F)) : Lanes::splat(0.0F)) {}
 
-  static constexpr bool kInPairs = true;
+  // In the order in which float32 logits are summed, so that 16-bit ones give the same bits.
+  static constexpr bool kInPairs = false;
   static constexpr bool has(unsigned sum) { return (kWanted & sum) != 0; }
 
   // Rounding could make a softcapped d of a block's maximum smaller than that of a lesser token, so that such
