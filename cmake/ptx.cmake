@@ -31,10 +31,13 @@ function(add_ptx_programs architecture)
   target_link_libraries(lpreg_ptx_${architecture} PUBLIC lpreg_emulation)
   set_target_properties(lpreg_ptx_${architecture} PROPERTIES CXX_EXTENSIONS ON)
   add_golden_programs(_ptx_${architecture} "${emulated_library};lpreg_ptx_${architecture}" 1)
-  add_dependencies(emulation_tests lpreg_golden_ptx_${architecture} lpreg_parity_ptx_${architecture})
+  # Apart from the device's tests, of which each architecture is as long again.
+  add_custom_target(ptx-${architecture}-tests
+    DEPENDS lpreg_golden_ptx_${architecture} lpreg_parity_ptx_${architecture})
   add_emulated_golden_test(ptx-${architecture} "" lpreg_golden_ptx_${architecture} 200000 ${ARGN})
+  set_tests_properties(golden.emulated.ptx-${architecture} PROPERTIES LABELS ptx-${architecture})
   add_test(NAME parity.ptx-${architecture} COMMAND lpreg_parity_ptx_${architecture} 1 300)
-  set_tests_properties(parity.ptx-${architecture} PROPERTIES LABELS "emulated;long" TIMEOUT 600
+  set_tests_properties(parity.ptx-${architecture} PROPERTIES LABELS "ptx-${architecture};long" TIMEOUT 600
     ENVIRONMENT "LPREG_EMULATION=${strict},${ARGN}")
 endfunction()
 

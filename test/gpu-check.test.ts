@@ -1,5 +1,9 @@
-/** scripts/gpu/check without a GPU: what it says of what is missing, and its steps over stand-ins for the tools. */
-import { spawnSync } from 'node:child_process';
+/**
+ * scripts/gpu/check without a GPU: what it says of what is missing, its steps over stand-ins for the tools, and its time
+ * limits. gpu-rehearsal.emulated.test.ts runs the steps themselves.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -14,7 +18,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { pythonWith } from './support/python.js';
 
-const script = join(import.meta.dirname, '../scripts/gpu/check');
+const scripts = join(import.meta.dirname, '../scripts/gpu');
+const script = join(scripts, 'check');
 const python = pythonWith('json') as string;
 const reason = python === undefined ? ' (skipped: no python3)' : '';
 
@@ -27,7 +32,7 @@ interface Report {
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'gpu-check-'));
-  for (const name of ['tools', 'build', 'results']) mkdirSync(join(folder, name));
+  for (const name of ['tools', 'build', 'results', 'modules']) mkdirSync(join(folder, name));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -51,18 +56,42 @@ function wholeMachine(): void {
 const measurement = (error: number) =>
   JSON.stringify({ name: 'grpo', dtype: 'float32', ms: 1, log_prob_error: 1e-6, gradient_error: error });
 
-function check(...args: string[]): { status: number | null; report: Report; stdout: string; stderr: string } {
-  const python3 = spawnSync(python, ['-c', 'import sys; print(sys.executable)'], {
-    encoding: 'utf8',
-  }).stdout.trim();
-  const { status, stdout, stderr } = spawnSync(
-    python3,
-    [script, '--build', join(folder, 'build'), '--results', join(folder, 'results'), ...args],
-    { encoding: 'utf8', env: { PATH: `${join(folder, 'tools')}:/usr/bin:/bin`, CUDACXX: 'nvcc' } },
-  );
+/** PyTorch, as far as the check asks for it. */
+function standInForTorch(lines: string): void {
+  writeFileSync(join(folder, 'modules', 'torch.py'), `${lines}\n`);
+}
+
+const torchThatSees = (device: boolean) => `
+class version: cuda = '13.0'
+class cuda: is_available = staticmethod(lambda: ${device ? 'True' : 'False'})
+__version__ = '9.9'`;
+
+const executable = () =>
+  spawnSync(python, ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).stdout.trim();
+const given = (...args: string[]) => [
+  script,
+  ...['--build', join(folder, 'build')],
+  ...['--results', join(folder, 'results')],
+  ...args,
+];
+const environment = () => ({
+  PATH: `${join(folder, 'tools')}:/usr/bin:/bin`,
+  PYTHONPATH: join(folder, 'modules'),
+  PYTHONDONTWRITEBYTECODE: '1',
+  CUDACXX: 'nvcc',
+});
+
+function reportOf(): Report {
   const [file] = readdirSync(join(folder, 'results'));
-  const report = file === undefined ? {} : JSON.parse(readFileSync(join(folder, 'results', file), 'utf8'));
-  return { status, report, stdout, stderr };
+  return JSON.parse(file === undefined ? '{}' : readFileSync(join(folder, 'results', file), 'utf8'));
+}
+
+function check(...args: string[]): { status: number | null; report: Report; stdout: string; stderr: string } {
+  const { status, stdout, stderr } = spawnSync(executable(), given(...args), {
+    encoding: 'utf8',
+    env: environment(),
+  });
+  return { status, report: reportOf(), stdout, stderr };
 }
 
 const statusOf = (report: Report, step: string) => report.steps[step]?.status;
@@ -174,6 +203,87 @@ describe.skipIf(python === undefined)(`scripts/gpu/check${reason}`, { timeout: 1
     expect(statusOf(report, 'sanitizer_memcheck')).toBe('passed');
     expect(statusOf(report, 'sanitizer_racecheck')).toBe('failed: exit status 86');
     expect(statusOf(report, 'sanitizer_synccheck')).toMatch(/^not available/);
+  });
+
+  test.each([
+    ['is absent', "raise ImportError('no torch')", /^not available: PyTorch for /],
+    ['sees no device', torchThatSees(false), 'not available: a device for torch 9.9'],
+  ])('PyTorch that %s: its steps are not available, and the check does not succeed', (_, torch, expected) => {
+    wholeMachine();
+    standInForTorch(torch);
+    const { status, report } = check('--only', 'python', '--only', 'peers');
+    expect(status).toBe(1);
+    for (const step of ['python', 'peers']) expect(statusOf(report, step)).toMatch(expected);
+  });
+
+  test('tests in Python that fail, and none that ran: both are failures', () => {
+    wholeMachine();
+    standInForTorch(torchThatSees(true));
+    const { report } = check('--only', 'python', '--only', 'peers');
+    expect(report.steps.python).toMatchObject({ status: 'failed: exit status 1', skipped: [] });
+    expect(report.steps.python?.tests).toBeGreaterThan(0);
+    expect(report).toMatchObject({ torch: { version: '9.9', cuda: '13.0', sees_device: true } });
+    // The stand-in has no tensors: the race breaks off, and that is no result.
+    expect(report.steps.peers).toMatchObject({ status: 'failed: exit status 1', measurements: [] });
+  });
+
+  test('a peer that is missing is recorded with its reason; our own that is wrong fails the step', () => {
+    const judge = (line: object) => {
+      const { stdout } = spawnSync(
+        executable(),
+        [
+          '-c',
+          'import json, sys; from steps import wrong_peers; print(len(wrong_peers(json.load(sys.stdin))))',
+        ],
+        { cwd: scripts, encoding: 'utf8', env: environment(), input: JSON.stringify([line]) },
+      );
+      return stdout.trim();
+    };
+    expect(judge({ contender: 'Liger', not_available: 'liger_kernel: no module' })).toBe('0');
+    expect(judge({ contender: 'lp-reg, one call', not_available: 'out of time' })).toBe('0');
+    expect(judge({ contender: 'lp-reg, one call', not_available: 'gradient off by 1' })).toBe('1');
+  });
+
+  test('each step has a time limit of its own: the next one runs', () => {
+    const program = `
+from runner import Runner
+from targets import GPU
+runner = Runner({}, GPU, '.', '${folder}', '${folder}/results/gpu-1.json', '1', 100)
+runner.run('slow', 1, ['sleep', '60'])
+runner.run('two', 30, ['true'], ['sh', '-c', 'exit 4'], ['touch', '${folder}/third'])
+runner.run('next', 30, ['true'])
+print(runner.succeeded(['next']), runner.succeeded(['absent']))`;
+    const { stdout, stderr } = spawnSync(executable(), ['-c', program], {
+      cwd: scripts,
+      encoding: 'utf8',
+      env: environment(),
+    });
+    expect(stderr).toBe('');
+    const { steps } = reportOf();
+    expect(steps.slow).toMatchObject({ status: 'failed: out of its time limit', limit_s: 1 });
+    expect(steps.two).toMatchObject({ status: 'failed: exit status 4' });
+    expect(existsSync(join(folder, 'third'))).toBe(false);
+    expect(steps.next).toMatchObject({ status: 'passed', log: expect.stringContaining('next.log') });
+    expect(stdout.trim().split('\n').at(-1)).toBe('False False');
+  });
+
+  test('whoever ends the check ends what it runs, and the file says so', async () => {
+    wholeMachine();
+    const mark = join(folder, 'survived');
+    standIn('build', 'lpreg_golden_cuda', `touch ${folder}/begun; (sleep 4; touch ${mark}) & sleep 60`);
+    const process = spawn(executable(), given('--only', 'golden_vectors', '--only', 'random_batches'), {
+      env: environment(),
+      stdio: 'ignore',
+    });
+    while (!existsSync(join(folder, 'begun'))) await new Promise((resolve) => setTimeout(resolve, 50));
+    process.kill('SIGTERM');
+    const [status] = await once(process, 'exit');
+    expect(status).toBe(143);
+    expect(Object.entries(reportOf().steps).map(([step, { status }]) => [step, status])).toEqual([
+      ['golden_vectors', 'failed: interrupted'],
+    ]);
+    spawnSync('sleep', ['5']);
+    expect(existsSync(mark)).toBe(false);
   });
 
   test('no time is left: the running step ends with all it started, later ones are not run', () => {

@@ -279,6 +279,22 @@ function declare(): void {
     },
   );
 
+  test.runIf(isEmulated)('two devices: a wrapped pointer is of the device that its memory is of', () => {
+    for (const device of [0, 1]) {
+      const { actions, oldLogProbs, advantages, logits } = smallBatch();
+      using owned = DeviceArray.from(logits.data, 'float32', { device });
+      const { pointer, length } = owned;
+      const data = DeviceArray.unsafeWrapPointer({ pointer, length, dtype: 'float32' });
+      expect(data.device).toBe(device);
+      const given = { actions, oldLogProbs, advantages, logits: { ...logits, data } };
+      const { gradLogits } = new PolicyLoss({ objective: 'grpo' }).forwardBackwardSync(given);
+      expect((gradLogits.data as unknown as DeviceArray).device).toBe(device);
+      const other = new PolicyLoss({ objective: 'grpo', backend: 'cuda', device: 1 - device });
+      const message = `logits: expected memory of device ${1 - device}, received memory of device ${device}`;
+      expect(thrownBy(() => other.forwardSync(given))).toMatchObject({ code: 'ERR_TYPE', message });
+    }
+  });
+
   const busy = `
     const policyLoss = new lpreg.PolicyLoss({ objective: 'grpo', backend: 'cuda', stagingBytes: 1 << 15 });
     const long = batch(1, 32, 2000, SharedArrayBuffer);

@@ -20,8 +20,6 @@ using emulation::refusal;
 
 constexpr int kErrorIllegalAddress = 700;
 
-thread_local int current = 0;
-
 // Of a call that must not happen while a stream is captured.
 int refusal_of_waiting(const char* call) {
   const int error = emulation::refuse_in_capture(call);
@@ -64,14 +62,14 @@ int describe_device(int device, DeviceDescription* description) {
 }
 
 int current_device(int* device) {
-  *device = current;
+  *device = emulation::current_device;
   return refusal("current_device");
 }
 
 int set_device(int device) {
   if (const int error = refusal("set_device")) return error;
   if (device < 0 || device >= config().devices) return emulation::kErrorInvalidDevice;
-  current = device;
+  emulation::current_device = device;
   return 0;
 }
 
@@ -102,7 +100,7 @@ int release(void* memory) {
 }
 
 int device_of_pointer(const void* pointer, int* device) {
-  *device = emulation::is_device_memory(pointer) ? 0 : -1;
+  *device = emulation::device_of_memory(pointer);
   return refusal("device_of_pointer");
 }
 
@@ -121,7 +119,7 @@ int release_pinned(void* memory) {
 int create_stream(void** stream) {
   *stream = nullptr;
   if (const int error = refusal_of_waiting("create_stream")) return error;
-  *stream = emulation::new_stream();
+  *stream = emulation::new_stream(emulation::current_device);
   return 0;
 }
 
@@ -187,6 +185,8 @@ const char* error_text(int code) {
       return "a kernel has no PTX translation";
     case emulation::kErrorNoDevice:
       return "no CUDA-capable device is detected";
+    case emulation::kErrorInvalidHandle:
+      return "invalid resource handle";
     case emulation::kErrorLaunchFailure:
       return "unspecified launch failure";
     case kErrorIllegalAddress:

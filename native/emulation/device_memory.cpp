@@ -9,7 +9,7 @@
 #include <string>
 
 #include "config.h"
-#include "execution.h"
+#include "grid.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -25,13 +25,14 @@ constexpr size_t kPoisonLimit = size_t{64} << 20;  // larger allocations stay un
 struct Allocation {
   char* mapping;
   size_t mapped, bytes;
+  int device;
   Traffic traffic;
 };
 
 // Never destroyed: a process may end while another of its threads is the device.
 auto& allocations = *new std::map<char*, Allocation>;  // by base
 std::map<char*, Allocation>::iterator last_hit = allocations.end();
-size_t allocated = 0;
+auto& allocated = *new std::map<int, size_t>;  // bytes by device
 Traffic other, shared;
 int access_depth = 0;
 
@@ -105,20 +106,20 @@ std::recursive_mutex& device_mutex() {
 // The end of the allocation lies as near to the inaccessible page behind it as the alignment allows.
 void* allocate_device(size_t bytes) {
   const std::lock_guard<std::recursive_mutex> lock(device_mutex());
-  if (bytes == 0 || bytes > config().device.memory_bytes - allocated) return nullptr;
+  if (bytes == 0 || bytes > config().device.memory_bytes - allocated[current_device]) return nullptr;
   watch_faults();
   const size_t inner = (bytes + kAlignment + kPage - 1) / kPage * kPage;
   void* memory =
       mmap(nullptr, inner + 2 * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
-  const Allocation allocation{static_cast<char*>(memory), inner + 2 * kPage, bytes, {}};
+  const Allocation allocation{static_cast<char*>(memory), inner + 2 * kPage, bytes, current_device, {}};
   char* base = allocation.mapping + kPage + (inner - bytes) / kAlignment * kAlignment;
   protect(allocation, true);
   mark_padding(allocation, base, true);
   if (bytes <= kPoisonLimit) std::memset(base, 0xff, bytes);
   if (config().guard && access_depth == 0) protect(allocation, false);
   allocations[base] = allocation;
-  allocated += bytes;
+  allocated[current_device] += bytes;
   return base;
 }
 
@@ -128,15 +129,16 @@ bool free_device(void* memory) {
   if (found == allocations.end()) return false;
   mark_padding(found->second, found->first, false);
   munmap(found->second.mapping, found->second.mapped);
-  allocated -= found->second.bytes;
+  allocated[found->second.device] -= found->second.bytes;
   allocations.erase(found);
   last_hit = allocations.end();
   return true;
 }
 
-bool is_device_memory(const void* address) {
+int device_of_memory(const void* address) {
   const std::lock_guard<std::recursive_mutex> lock(device_mutex());
-  return holder(static_cast<const char*>(address)) != nullptr;
+  const Allocation* allocation = holder(static_cast<const char*>(address));
+  return allocation == nullptr ? -1 : allocation->device;
 }
 
 size_t device_allocations() {
@@ -175,6 +177,10 @@ void check_access(const void* address, size_t bytes, bool writes) {
       violation("out-of-bounds", "an access of " + std::to_string(bytes) + " bytes, " +
                                      std::to_string(byte - last_hit->first) +
                                      " bytes into an allocation of " + std::to_string(allocation->bytes));
+    }
+    if (allocation != nullptr && allocation->device != grid.shape.device) {
+      violation("other-device", "a kernel of device " + std::to_string(grid.shape.device) +
+                                    " reaches memory of device " + std::to_string(allocation->device));
     }
     traffic = allocation == nullptr ? &other : &allocation->traffic;
   }

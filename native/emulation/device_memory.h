@@ -16,9 +16,13 @@ struct Traffic {
   uint64_t reads = 0, writes = 0;              // of any size
 };
 
-void* allocate_device(size_t bytes);  // null: out of memory. 256-byte aligned, poisoned with 0xff
-bool free_device(void* memory);       // false: not the base of an allocation
-bool is_device_memory(const void* address);
+// The device that is current to the calling thread, as in CUDA.
+inline thread_local int current_device = 0;
+
+// Of the current device. Null: out of memory. 256-byte aligned, poisoned with 0xff.
+void* allocate_device(size_t bytes);
+bool free_device(void* memory);             // false: not the base of an allocation
+int device_of_memory(const void* address);  // -1: of none
 size_t device_allocations();
 
 // Counted since the last reset, of the allocation that holds `address`, and of all memory that is no
@@ -27,7 +31,7 @@ Traffic traffic_of(const void* address);
 Traffic shared_traffic();
 void reset_traffic();
 
-// Called by every element and pack access of a kernel: alignment, bounds, traffic.
+// Called by every element and pack access of a kernel: alignment, device, bounds, traffic.
 void check_access(const void* address, size_t bytes, bool writes);
 
 // While one lives, its thread can reach device memory; outside of all of them only where `guard` is off.

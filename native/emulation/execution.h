@@ -14,7 +14,7 @@ namespace lpreg::emulation {
 
 // What a grid did wrong; kind is empty when nothing. Kinds: launch, deadlock, barrier-divergence,
 // absent-lane, cluster-barrier-missing, cluster-early-exit, cluster-rank, shared-memory, misaligned,
-// out-of-bounds, host-memory.
+// out-of-bounds, host-memory, other-device.
 struct Report {
   std::string kind, message;
   bool ok() const { return kind.empty(); }
@@ -24,6 +24,7 @@ struct LaunchShape {
   dim3 grid, block;
   unsigned cluster;
   size_t dynamic_shared, dynamic_limit;  // limit 0: static and dynamic share what every kernel has
+  int device;
 };
 
 Report execute(const LaunchShape& shape, void (*body)(const void*), const void* argument);

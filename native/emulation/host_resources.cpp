@@ -17,8 +17,8 @@ struct Pinned {
 
 // Never destroyed: a process may end while another of its threads uses them.
 auto& mutex = *new std::mutex;
-auto& streams = *new std::unordered_map<void*, std::unique_ptr<char>>;  // a stream is the address of a byte
-auto& pinned = *new std::map<const char*, Pinned>;                      // by base
+auto& streams = *new std::unordered_map<void*, std::unique_ptr<int>>;  // a stream is where its device stands
+auto& pinned = *new std::map<const char*, Pinned>;                     // by base
 
 std::atomic<uint64_t> copied_to_device{0};
 std::atomic<uint64_t> copied_to_host{0};
@@ -32,8 +32,8 @@ void count_copy(uint64_t to_device, uint64_t to_host) {
   copied_to_host += to_host;
 }
 
-void* new_stream() {
-  auto handle = std::make_unique<char>();
+void* new_stream(int device) {
+  auto handle = std::make_unique<int>(device);
   void* stream = handle.get();
   const std::lock_guard<std::mutex> lock(mutex);
   streams.emplace(stream, std::move(handle));
@@ -43,6 +43,12 @@ void* new_stream() {
 bool end_stream(void* stream) {
   const std::lock_guard<std::mutex> lock(mutex);
   return streams.erase(stream) == 1;
+}
+
+int device_of_stream(void* stream, int otherwise) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto found = streams.find(stream);
+  return found == streams.end() ? otherwise : *found->second;
 }
 
 void* allocate_pinned(size_t bytes) {

@@ -7,8 +7,9 @@
 
 namespace lpreg::emulation {
 
-void* new_stream();
-bool end_stream(void* stream);  // false: not a stream, or ended before
+void* new_stream(int device);
+bool end_stream(void* stream);                      // false: not a stream, or ended before
+int device_of_stream(void* stream, int otherwise);  // otherwise: of a stream that this does not know
 
 void* allocate_pinned(size_t bytes);  // null: out of memory
 bool free_pinned(void* memory);       // false: not the base of an allocation

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "device_memory.h"
 #include "faults.h"
+#include "host_resources.h"
 
 namespace lpreg::emulation {
 namespace {
@@ -32,12 +33,15 @@ void run_stream(std::deque<std::function<void()>>* queue) {
 
 void call_kernel(const void* kernel) { (*static_cast<const std::function<void()>*>(kernel))(); }
 
-void run_grid(const cuda::LaunchShape& shape, const std::function<void()>& kernel) {
+void run_grid(const cuda::LaunchShape& shape, int device, const std::function<void()>& kernel) {
   if (const int error = kernel_fault()) return lose_device(error);
   const DeviceAccess access;
   const LaunchShape grid_shape{dim3(static_cast<unsigned>(shape.blocks)),
                                dim3(static_cast<unsigned>(shape.threads)),
-                               static_cast<unsigned>(shape.cluster), shape.shared_bytes, shape.shared_limit};
+                               static_cast<unsigned>(shape.cluster),
+                               shape.shared_bytes,
+                               shape.shared_limit,
+                               device};
   const Report report = execute(grid_shape, call_kernel, &kernel);
   if (report.ok()) return;
   failure = report;
@@ -84,7 +88,9 @@ int enqueue_grid(void* stream, const cuda::LaunchShape& shape, std::function<voi
     return kErrorInvalidConfiguration;
   }
   if (const int error = refusal("launch")) return error;
-  return enqueue(stream, [shape, kernel = std::move(kernel)] { run_grid(shape, kernel); });
+  const int device = current_device;
+  if (device_of_stream(stream, device) != device) return kErrorInvalidHandle;
+  return enqueue(stream, [shape, device, kernel = std::move(kernel)] { run_grid(shape, device, kernel); });
 }
 
 }  // namespace lpreg::emulation

@@ -14,7 +14,7 @@ namespace lpreg::emulation {
 
 constexpr int kErrorInvalidValue = 1, kErrorMemoryAllocation = 2, kErrorInvalidConfiguration = 9,
               kErrorInvalidFunction = 98, kErrorNoDevice = 100, kErrorInvalidDevice = 101,
-              kErrorLaunchFailure = 719;
+              kErrorInvalidHandle = 400, kErrorLaunchFailure = 719;
 
 // The report of the last grid that did something wrong since configure(); later work is refused until
 // clear_failure().

@@ -45,12 +45,14 @@ def torch_facts():
     return json.loads(text.splitlines()[-1]) if text else None
 
 
-def facts(commit=None):
+def facts(target, commit=None):
+    """kind: that of the target; a device that is emulated is one."""
     release = re.search(r'release ([\d.]+)', output_of(compiler(), '--version'))
     return {
+        'kind': target.kind,
         'commit': commit or output_of('git', 'rev-parse', 'HEAD') or 'unknown',
         'uncommitted_changes': bool(output_of('git', 'status', '--porcelain')),
-        'devices': devices(),
+        'devices': [{'name': 'emulated device'}] if target.suffix == 'emulated' else devices(),
         'nvcc': release.group(1) if release else None,
         'cpus': os.cpu_count(),
     }

@@ -13,13 +13,17 @@ TAIL = 1500  # characters of a failed step's log that are repeated
 class Runner:
     """Outcomes by step. A status begins with passed, failed, not available or not run."""
 
-    def __init__(self, facts, build, logs, path, date, limit_s):
-        self.facts, self.build, self.logs, self.path = facts, build, logs, path
+    def __init__(self, facts, target, build, logs, path, date, limit_s):
+        self.facts, self.target, self.build, self.logs, self.path = facts, target, build, logs, path
         self.date, self.ends = date, time.monotonic() + limit_s
         self.outcomes = {}
 
     def program(self, name):
-        return os.path.join(self.build, name)
+        """Of this target, such as golden."""
+        return os.path.join(self.build, f'lpreg_{name}_{self.target.suffix}')
+
+    def library(self):
+        return os.path.join(self.build, self.target.library)
 
     def left_s(self):
         return max(self.ends - time.monotonic(), 0)
@@ -29,7 +33,7 @@ class Runner:
         self.outcomes[step] = {'status': status, **details}
         print(f'{step:26} {status}', flush=True)
         with open(self.path, 'w') as file:
-            json.dump({'kind': 'gpu', 'date': self.date, **self.facts, 'steps': self.outcomes}, file, indent=1)
+            json.dump({'date': self.date, **self.facts, 'steps': self.outcomes}, file, indent=1)
             file.write('\n')
 
     def missing(self, step, what):
@@ -56,7 +60,11 @@ class Runner:
         began, status = time.monotonic(), 'passed'
         with open(log_path, 'w') as log:
             for command in commands:
-                status = _run_one(command, log, began + limit_s, {**os.environ, **(environment or {})})
+                try:
+                    status = _run_one(command, log, began + limit_s, {**os.environ, **(environment or {})})
+                except (KeyboardInterrupt, SystemExit):
+                    self.record(step, 'failed: interrupted')
+                    raise
                 if status != 'passed':
                     break
         seconds = round(time.monotonic() - began, 1)
@@ -83,6 +91,15 @@ class Runner:
         return not failed and not unproved
 
 
+def _end(process):
+    """With all that it has started, whether it has ended itself or not."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
 def _run_one(command, log, ends, environment):
     log.write(f'$ {" ".join(command)}\n')
     log.flush()
@@ -95,7 +112,7 @@ def _run_one(command, log, ends, environment):
     try:
         code = process.wait(timeout=max(ends - time.monotonic(), 0.1))
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
         return 'failed: out of its time limit'
+    finally:
+        _end(process)
     return 'passed' if code == 0 else f'failed: exit status {code}'

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstring>
+#include <initializer_list>
 #include <vector>
 
 #include "../check.h"
@@ -90,6 +91,19 @@ class BackEnd {
   std::vector<std::vector<double>> host_;
   std::vector<void*> blocks_;
 };
+
+// Runs a test under each schedule that the command line names, or under its own. A race detector needs
+// schedules with few threads at once.
+template <class Body>
+void under_each_schedule(int argc, char** argv, std::initializer_list<const char*> own, const Body& body) {
+  const auto run = [&body](const char* schedule) {
+    CHECK(emulation::configure(schedule));
+    body();
+  };
+  for (int i = 1; i < argc; ++i) run(argv[i]);
+  if (argc > 1) return;
+  for (const char* schedule : own) run(schedule);
+}
 
 // abs 2e-6 + rel 1e-6, infinities and NaN equal.
 inline void check_value(double actual, double expected, const char* what, double rounding = 0) {

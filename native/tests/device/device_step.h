@@ -12,14 +12,19 @@
 
 namespace lpreg::test {
 
-// Logits of bfloat16 (16 bits each) on a slope with some noise: the maximiser is token 0, token vocab - 1 is
-// lowest.
+// Logits on a slope with some noise: the maximiser is token 0, token vocab - 1 is lowest.
+inline float sloping_logit(int64_t v, int64_t vocab, int64_t row) {
+  if (v == 0) return 7;
+  if (v == vocab - 1) return -12;
+  return 6 - 16 * static_cast<float>(v) / static_cast<float>(vocab) -
+         static_cast<float>((v * 31 + row * 7) % 13) / 16;
+}
+
+// In bfloat16, 16 bits each.
 inline std::vector<uint16_t> sloping_row(int64_t vocab, int64_t row) {
   std::vector<uint16_t> values(static_cast<size_t>(vocab));
   for (int64_t v = 0; v < vocab; ++v) {
-    const float logit = 6 - 16 * static_cast<float>(v) / static_cast<float>(vocab) -
-                        static_cast<float>((v * 31 + row * 7) % 13) / 16;
-    values[static_cast<size_t>(v)] = core::float_to_bfloat16(v == 0 ? 7 : (v == vocab - 1 ? -12 : logit));
+    values[static_cast<size_t>(v)] = core::float_to_bfloat16(sloping_logit(v, vocab, row));
   }
   return values;
 }
@@ -49,10 +54,10 @@ inline lpreg_loss_options lp_reg(int32_t objective) {
 
 class DeviceStep {
  public:
-  // `logits` holds rows of `vocab` elements every `stride` elements.
-  DeviceStep(const lpreg_loss_options& options, uint16_t* logits, int64_t vocab, int64_t stride,
+  // `logits` holds rows of `vocab` elements every `stride` elements; the gradient has their dtype.
+  DeviceStep(const lpreg_loss_options& options, void* logits, int64_t vocab, int64_t stride,
              const std::vector<int32_t>& actions, const std::vector<float>& advantages,
-             const std::vector<uint8_t>& mask)
+             const std::vector<uint8_t>& mask, int32_t dtype = LPREG_BFLOAT16)
       : options_(options),
         actions_(actions),
         advantages_(advantages),
@@ -65,7 +70,7 @@ class DeviceStep {
     batch_.sequences = 1;
     batch_.tokens = batch_.rows = static_cast<int64_t>(actions.size());
     batch_.vocab = vocab;
-    batch_.logits = {logits, LPREG_BFLOAT16, stride, 0};
+    batch_.logits = {logits, dtype, stride, 0};
     batch_.actions = actions_.data();
     batch_.mask = mask_.data();
     batch_.old_log_probs = old_log_probs_.data();
@@ -88,13 +93,13 @@ class DeviceStep {
     finish();
   }
   void backward(void* gradient, int64_t stride) {
-    const lpreg_matrix out{gradient, LPREG_BFLOAT16, stride, 0};
+    const lpreg_matrix out{gradient, batch_.logits.dtype, stride, 0};
     CHECK(api_.loss_backward(context_, &options_, &batch_, workspace_, bytes_, kOne, &out, nullptr,
                              nullptr) == LPREG_OK);
     finish();
   }
   void forward_backward(void* gradient, int64_t stride) {
-    const lpreg_matrix out{gradient, LPREG_BFLOAT16, stride, 0};
+    const lpreg_matrix out{gradient, batch_.logits.dtype, stride, 0};
     CHECK(api_.loss_forward_backward(context_, &options_, &batch_, workspace_, bytes_, kOne, &out, nullptr,
                                      result_.data(), &call_, nullptr) == LPREG_OK);
     finish();

@@ -202,9 +202,8 @@ void test_weights_and_terms() {
 
 }  // namespace
 
-int main() {
-  for (const char* schedule : {"guard=1,strict=1,lazy=1", "guard=1,strict=1,device=t4,threads=64"}) {
-    CHECK(lpreg::emulation::configure(schedule));
+int main(int argc, char** argv) {
+  under_each_schedule(argc, argv, {"guard=1,strict=1,lazy=1", "guard=1,strict=1,device=t4,threads=64"}, [] {
     test_every_objective();
     test_batches_without_rows();
     test_batches_without_a_valid_row();
@@ -215,6 +214,6 @@ int main() {
     test_slices_of_a_longer_tensor_and_16_bits();
     test_proxies_of_another_policy();
     test_weights_and_terms();
-  }
+  });
   return finish();
 }

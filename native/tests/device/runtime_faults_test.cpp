@@ -183,6 +183,15 @@ std::function<bool()> loss(uint64_t seed, Path path, Placement placement) {
   };
 }
 
+// Of a batch that three shards of its vocabulary can share.
+uint64_t first_seed_with(int32_t proxy) {
+  uint64_t seed = 0;
+  for (;; ++seed) {
+    const BatchCase batch = random_case(seed);
+    if (batch.options.row.proxy == proxy && batch.vocab > 30) return seed;
+  }
+}
+
 // Three rows of four tokens through the per-token operation and a snapshot.
 bool row_operations() {
   const std::vector<float> logits = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
@@ -297,6 +306,9 @@ int main() {
     const int64_t row = 3 * (random_case(seed).vocab * 4 + 16);
     operations.push_back(loss(seed, path, {true, 0}));
     operations.push_back(loss(seed, path, {false, 3 * row}));
+  }
+  for (const int32_t proxy : {LPREG_PROXY_NONE, LPREG_PROXY_CURRENT}) {
+    operations.push_back(loss(first_seed_with(proxy), Path::kShards, {true, 0}));
   }
   for (const auto& operation : operations) {
     fail_each_call(operation);

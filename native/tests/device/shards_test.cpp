@@ -209,13 +209,13 @@ void test_wrong_arguments_are_refused_at_once() {
 
 }  // namespace
 
-int main() {
-  for (const char* schedule :
-       {"guard=1,strict=1,lazy=1", "guard=1,strict=1,threads=96,order=starving", "device=t4,cluster=-1"}) {
-    CHECK(lpreg::emulation::configure(schedule));
-    test_parts_in_any_grouping_give_the_whole_row();
-    test_an_action_beyond_the_vocabulary_is_found();
-    test_wrong_arguments_are_refused_at_once();
-  }
+int main(int argc, char** argv) {
+  under_each_schedule(
+      argc, argv,
+      {"guard=1,strict=1,lazy=1", "guard=1,strict=1,threads=96,order=starving", "device=t4,cluster=-1"}, [] {
+        test_parts_in_any_grouping_give_the_whole_row();
+        test_an_action_beyond_the_vocabulary_is_found();
+        test_wrong_arguments_are_refused_at_once();
+      });
   return finish();
 }

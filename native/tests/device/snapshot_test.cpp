@@ -191,14 +191,14 @@ void test_wrong_targets_are_refused_at_once() {
 
 }  // namespace
 
-int main() {
-  for (const char* schedule :
-       {"guard=1,strict=1,lazy=1", "guard=1,strict=1,threads=96,order=starving", "device=t4,cluster=-1"}) {
-    CHECK(lpreg::emulation::configure(schedule));
-    test_snapshots_hold_what_the_cpu_writes();
-    test_non_finite_logits_are_named();
-    test_a_loss_reads_the_snapshot_that_was_written();
-    test_wrong_targets_are_refused_at_once();
-  }
+int main(int argc, char** argv) {
+  under_each_schedule(
+      argc, argv,
+      {"guard=1,strict=1,lazy=1", "guard=1,strict=1,threads=96,order=starving", "device=t4,cluster=-1"}, [] {
+        test_snapshots_hold_what_the_cpu_writes();
+        test_non_finite_logits_are_named();
+        test_a_loss_reads_the_snapshot_that_was_written();
+        test_wrong_targets_are_refused_at_once();
+      });
   return finish();
 }

@@ -1,9 +1,12 @@
 // Bytes of logits and gradient that one step moves, by the emulated device's own counters and through the
-// launchers that ship. In units of all rows; a row's action is read once more by each block.
+// launchers that ship. In units of all rows; a row's action is read once more by each block. Prints what it
+// has counted.
+#include <cstring>
 #include <initializer_list>
+#include <iterator>
+#include <utility>
 #include <vector>
 
-#include "core/half.h"
 #include "device_step.h"
 #include "emulation/config.h"
 #include "emulation/device_memory.h"
@@ -20,25 +23,29 @@ constexpr double kActionReads = 0.002;  // with the elements at the ends of odd 
 // the next one loads too, at the same time and hence from the cache.
 double tolerance(int64_t vocab, double reads) { return kActionReads + (vocab % 8 == 0 ? 0 : reads / 32); }
 
+enum class Pass { kForward, kBackward, kBoth };
+const char* const kPasses[] = {"statistics", "gradient", "one call"};
+
 struct Case {
   int64_t vocab;
+  int32_t dtype;
   std::vector<int32_t> actions;
   std::vector<float> advantages;
   std::vector<uint8_t> mask;
-  DeviceArray<uint16_t> logits, gradient;
+  DeviceArray<uint8_t> logits, gradient;
 
-  explicit Case(int64_t vocabulary)
+  Case(int64_t vocabulary, int32_t type)
       : vocab(vocabulary),
+        dtype(type),
         actions(kRows, 0),
         advantages(kRows, 1),
         mask(kRows, 1),
-        logits(static_cast<size_t>(kRows * vocab)),
-        gradient(static_cast<size_t>(kRows * vocab)) {
-    for (int64_t row = 0; row < kRows; ++row) {
-      logits.write(static_cast<size_t>(row * vocab), sloping_row(vocab, row));
-    }
+        logits(static_cast<size_t>(kRows * vocab) * element_size()),
+        gradient(logits.bytes()) {
+    for (int64_t row = 0; row < kRows; ++row) write_row(row);
   }
 
+  size_t element_size() const { return dtype == LPREG_FLOAT32 ? 4 : 2; }
   double reads() const { return share(emulation::traffic_of(logits.data()).bytes_read); }
   double writes() const { return share(emulation::traffic_of(gradient.data()).bytes_written); }
   // Over logits and gradient; wherever the rows lie, all but a few elements pass in 16 bytes at once.
@@ -55,22 +62,38 @@ struct Case {
            emulation::traffic_of(gradient.data()).bytes_read == 0;
   }
 
+  void run(const lpreg_loss_options& options, Pass pass) const {
+    DeviceStep step(options, logits.data(), vocab, vocab, actions, advantages, mask, dtype);
+    if (pass == Pass::kBackward) step.forward();
+    emulation::reset_traffic();
+    if (pass == Pass::kForward) step.forward();
+    if (pass == Pass::kBackward) step.backward(gradient.data(), vocab);
+    if (pass == Pass::kBoth) step.forward_backward(gradient.data(), vocab);
+  }
+
  private:
+  void write_row(int64_t row) {
+    const size_t first = static_cast<size_t>(row * vocab) * element_size();
+    std::vector<uint8_t> bytes(static_cast<size_t>(vocab) * element_size());
+    for (int64_t v = 0; v < vocab; ++v) {
+      const float logit = sloping_logit(v, vocab, row);
+      const uint16_t narrow = core::float_to_bfloat16(logit);
+      const void* value = dtype == LPREG_FLOAT32 ? static_cast<const void*>(&logit) : &narrow;
+      std::memcpy(&bytes[static_cast<size_t>(v) * element_size()], value, element_size());
+    }
+    logits.write(first, bytes);
+  }
   double share(uint64_t bytes) const {
     return static_cast<double>(bytes) / static_cast<double>(logits.bytes());
   }
 };
 
-enum class Pass { kForward, kBackward, kBoth };
-
 // `reads` of the logits and one write of the gradient, where the pass has one.
-void expect(const Case& c, const lpreg_loss_options& options, Pass pass, double reads) {
-  DeviceStep step(options, c.logits.data(), c.vocab, c.vocab, c.actions, c.advantages, c.mask);
-  if (pass == Pass::kBackward) step.forward();
-  emulation::reset_traffic();
-  if (pass == Pass::kForward) step.forward();
-  if (pass == Pass::kBackward) step.backward(c.gradient.data(), c.vocab);
-  if (pass == Pass::kBoth) step.forward_backward(c.gradient.data(), c.vocab);
+void expect(const char* what, const Case& c, const lpreg_loss_options& options, Pass pass, double reads) {
+  c.run(options, pass);
+  std::printf("%-8s V %lld  %-28s %-10s  %.4f R + %.4f W, %.2f bytes per access\n",
+              c.dtype == LPREG_FLOAT32 ? "float32" : "bfloat16", static_cast<long long>(c.vocab), what,
+              kPasses[static_cast<int>(pass)], c.reads(), c.writes(), c.bytes_per_access());
   CHECK(c.reads() >= reads);
   CHECK_NEAR(c.reads(), reads, tolerance(c.vocab, reads));
   CHECK(c.writes() == (pass == Pass::kForward ? 0 : 1));
@@ -78,49 +101,62 @@ void expect(const Case& c, const lpreg_loss_options& options, Pass pass, double 
   CHECK(c.bytes_per_access() > 15);
 }
 
-void test_staged_rows(int64_t vocab) {
-  const Case c(vocab);
-  expect(c, token_ppo(), Pass::kForward, 1);
-  expect(c, token_ppo(), Pass::kBackward, 1);
-  expect(c, token_ppo(), Pass::kBoth, 1);
-  expect(c, lp_reg(LPREG_LP_REG_KEPT), Pass::kBoth, 1);
+// Of the rows' tokens the filter keeps either so few that their logits fit beside the sums, or more.
+lpreg_loss_options lp_reg_of(int32_t objective, int32_t filter, double value) {
+  lpreg_loss_options options = lp_reg(objective);
+  options.row.filter_kind = filter;
+  options.row.filter_value = value;
+  return options;
+}
+
+lpreg_loss_options few_kept(int32_t objective) { return lp_reg_of(objective, LPREG_FILTER_MIN_P, 0.3); }
+lpreg_loss_options many_kept(int32_t objective) { return lp_reg_of(objective, LPREG_FILTER_MIN_P, 0.02); }
+constexpr double kFewTau = 0.3, kManyTau = 1e-7;
+
+void test_held_rows_are_read_once(const Case& c) {
+  for (const Pass pass : {Pass::kForward, Pass::kBackward, Pass::kBoth}) {
+    expect("GRPO", c, token_ppo(), pass, 1);
+    expect("Lp-Reg, many kept", c, many_kept(LPREG_LP_REG_KEPT), pass, 1);
+  }
+  expect("Lp-Reg, few kept", c, few_kept(LPREG_LP_REG_KEPT), Pass::kBoth, 1);
+  const lpreg_loss_options fixed = lp_reg_of(LPREG_LP_REG_KEPT, LPREG_FILTER_FIXED, kManyTau);
+  expect("Lp-Reg, fixed, many kept", c, fixed, Pass::kBoth, 1);
 }
 
 // Only rows whose advantage is negative and whose action is kept wait for the threshold and are read again.
-void test_split_reads_again_what_the_selection_can_reach(int64_t vocab) {
-  Case c(vocab);
+void test_split_reads_again_what_the_selection_can_reach(Case c) {
   c.advantages = {-1, 1, -1, 0.5f, -1, 1};
-  c.actions[4] = static_cast<int32_t>(vocab - 1);
-  expect(c, lp_reg(LPREG_LP_REG_PAPER), Pass::kBoth, 1 + 2.0 / kRows);
+  c.actions[4] = static_cast<int32_t>(c.vocab - 1);
+  expect("Lp-Reg, split, 2 rows of 6", c, many_kept(LPREG_LP_REG_PAPER), Pass::kBoth, 1 + 2.0 / kRows);
 }
 
-void test_masked_rows_are_not_read(int64_t vocab) {
-  Case c(vocab);
+void test_masked_rows_are_not_read(Case c) {
   c.mask = {1, 0, 0, 1, 0, 0};
-  expect(c, token_ppo(), Pass::kForward, 2.0 / kRows);
-  expect(c, token_ppo(), Pass::kBackward, 2.0 / kRows);
-  expect(c, lp_reg(LPREG_LP_REG_KEPT), Pass::kBoth, 2.0 / kRows);
+  expect("4 of 6 rows masked", c, token_ppo(), Pass::kForward, 2.0 / kRows);
+  expect("4 of 6 rows masked", c, token_ppo(), Pass::kBackward, 2.0 / kRows);
+  expect("4 of 6 rows masked", c, many_kept(LPREG_LP_REG_KEPT), Pass::kBoth, 2.0 / kRows);
   c.mask.assign(kRows, 0);
-  expect(c, token_ppo(), Pass::kBoth, 0);
+  expect("all rows masked", c, token_ppo(), Pass::kBoth, 0);
 }
 
-void test_rows_without_coefficients_are_not_read_for_their_gradient(int64_t vocab) {
-  Case c(vocab);
+void test_rows_without_coefficients_are_not_read_for_their_gradient(Case c) {
   c.advantages = {1, 0, 0, 1, 0, 1};
-  expect(c, token_ppo(), Pass::kBackward, 3.0 / kRows);
+  expect("3 of 6 advantages zero", c, token_ppo(), Pass::kBackward, 3.0 / kRows);
 }
 
-// A row that no shared memory holds: at most as often as docs/kernels.md says.
-void test_streamed_rows(int64_t vocab) {
-  const Case c(vocab);
-  for (const auto& [pass, most] : {std::pair{Pass::kForward, 2}, std::pair{Pass::kBoth, 3}}) {
-    DeviceStep step(lp_reg(LPREG_LP_REG_KEPT), c.logits.data(), vocab, vocab, c.actions, c.advantages,
-                    c.mask);
-    emulation::reset_traffic();
-    if (pass == Pass::kForward) step.forward();
-    if (pass == Pass::kBoth) step.forward_backward(c.gradient.data(), vocab);
-    CHECK(c.reads() >= 1 && c.reads() <= most + tolerance(vocab, most));
-    CHECK(c.writes() == (pass == Pass::kForward ? 0 : 1));
+// Rows that no shared memory holds.
+void test_streamed_rows(const Case& c) {
+  const std::pair<const char*, lpreg_loss_options> losses[] = {
+      {"GRPO, streamed", token_ppo()},
+      {"few kept, streamed", few_kept(LPREG_LP_REG_KEPT)},
+      {"fixed, few kept, streamed", lp_reg_of(LPREG_LP_REG_KEPT, LPREG_FILTER_FIXED, kFewTau)},
+      {"many kept, streamed", many_kept(LPREG_LP_REG_KEPT)},
+      {"fixed, many kept, streamed", lp_reg_of(LPREG_LP_REG_KEPT, LPREG_FILTER_FIXED, kManyTau)}};
+  constexpr double kStatistics[] = {1, 1, 1, 2, 3};
+  for (size_t i = 0; i < std::size(losses); ++i) {
+    const auto& [name, options] = losses[i];
+    expect(name, c, options, Pass::kForward, kStatistics[i]);
+    expect(name, c, options, Pass::kBoth, kStatistics[i] + 1);
   }
 }
 
@@ -128,13 +164,17 @@ void test_streamed_rows(int64_t vocab) {
 
 int main() {
   for (const int64_t vocab : {151936, 151935}) {
-    emulation::configure("strict=1,guard=1");
-    test_staged_rows(vocab);
-    test_split_reads_again_what_the_selection_can_reach(vocab);
-    test_masked_rows_are_not_read(vocab);
-    test_rows_without_coefficients_are_not_read_for_their_gradient(vocab);
-    emulation::configure("strict=1,guard=1,device=t4");
-    test_streamed_rows(vocab);
+    for (const int32_t dtype : {LPREG_BFLOAT16, LPREG_FLOAT32}) {
+      const auto make = [&] { return Case(vocab, dtype); };
+      emulation::configure("strict=1,guard=1");
+      test_held_rows_are_read_once(make());
+      if (dtype == LPREG_FLOAT32) continue;  // what follows does not know the dtype
+      test_split_reads_again_what_the_selection_can_reach(make());
+      test_masked_rows_are_not_read(make());
+      test_rows_without_coefficients_are_not_read_for_their_gradient(make());
+      emulation::configure("strict=1,guard=1,device=t4");
+      test_streamed_rows(make());
+    }
   }
   return finish();
 }

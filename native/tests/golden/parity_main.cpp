@@ -1,8 +1,10 @@
-// parity_test [--seconds N] [FIRST_SEED [COUNT]]: random batches on the device against the CPU back end of
-// the same library, as many as asked for or as fit the time. Decisions must be equal; values may differ by
-// 2e-6 + 1e-6 |value|, gradients of 16 bits by one rounding more. A batch whose decisions rest on the
-// rounding of two equal numbers is left out, and counted.
+// parity_test [--vocab N] [--seconds N] [FIRST_SEED [COUNT]]: random batches on the device against the CPU
+// back end of the same library, as many as asked for or as fit the time. Decisions must be equal; values may
+// differ by 2e-6 + 1e-6 |value|, gradients of 16 bits by one rounding more. A batch whose decisions rest on
+// the rounding of two equal numbers is left out, and counted.
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <map>
 #include <stdexcept>
@@ -35,8 +37,8 @@ Results evaluate_on(const lpreg_api& api, lpreg_backend backend, const BatchCase
 
 enum class Verdict { kEqual, kDifferent, kLeftOut };
 
-Verdict check(const lpreg_api& api, uint64_t seed) {
-  const BatchCase batch = random_case(seed);
+Verdict check(const lpreg_api& api, uint64_t seed, int64_t vocab) {
+  const BatchCase batch = random_case(seed, vocab);
   const Path paths[] = {Path::kForwardBackward, Path::kInPlace, Path::kTwoCalls};
   const Path path = paths[seed % 3];
   std::string found;
@@ -60,10 +62,16 @@ Verdict check(const lpreg_api& api, uint64_t seed) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  int64_t vocab = 0;
+  if (argc > 2 && std::strcmp(argv[1], "--vocab") == 0) {
+    vocab = std::atoll(argv[2]);
+    argc -= 2;
+    argv += 2;
+  }
   const Seeds seeds(argc, argv, 200);
   const lpreg_api& api = *lpreg_get_api(LPREG_ABI_VERSION);
   std::map<Verdict, unsigned long long> verdicts;
-  seeds.for_each([&](uint64_t seed) { ++verdicts[check(api, seed)]; });
+  seeds.for_each([&](uint64_t seed) { ++verdicts[check(api, seed, vocab)]; });
   std::printf("random batches from seed %llu on: %llu equal, %llu failed, %llu left out\n",
               static_cast<unsigned long long>(seeds.first()), verdicts[Verdict::kEqual],
               verdicts[Verdict::kDifferent], verdicts[Verdict::kLeftOut]);

@@ -17,9 +17,10 @@ class Draw {
  public:
   explicit Draw(uint64_t seed) : random_(seed) {}
 
-  BatchCase make() {
+  BatchCase make(int64_t vocab) {
     batch_.logits_name = "logits";
     batch_.vocab = kVocabs[below(std::size(kVocabs))];
+    if (vocab > 0) batch_.vocab = vocab;
     batch_.sequences = 1 + below(4);
     batch_.tokens = 1 + below(6);
     const bool packed = chance(0.3);
@@ -210,6 +211,6 @@ class Draw {
 
 }  // namespace
 
-BatchCase random_case(uint64_t seed) { return Draw(seed).make(); }
+BatchCase random_case(uint64_t seed, int64_t vocab) { return Draw(seed).make(vocab); }
 
 }  // namespace lpreg::golden

@@ -8,7 +8,7 @@
 namespace lpreg::golden {
 
 // The same case for the same seed. Objectives, options, proxies, dtypes, row strides, packing and ties all
-// vary.
-BatchCase random_case(uint64_t seed);
+// vary, and so does the vocabulary unless one is given.
+BatchCase random_case(uint64_t seed, int64_t vocab = 0);
 
 }  // namespace lpreg::golden
