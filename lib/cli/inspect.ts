@@ -58,6 +58,7 @@ function describeDevice({
   reason,
 }: DeviceReport): string {
   const gibibytes = (memoryBytes / 2 ** 30).toFixed(1);
+  if (name === '') return `cannot be used: ${reason}`;
   const facts = `${name}, ${computeCapability}, ${gibibytes} GiB, ${multiprocessors} multiprocessors`;
   return reason === undefined ? facts : `${facts}; cannot be used: ${reason}`;
 }

@@ -43,7 +43,7 @@ export interface CudaReport {
   readonly devices: readonly DeviceReport[];
 }
 
-/** A CUDA device. */
+/** A CUDA device. One that does not answer, such as one that this process has lost, has a `reason` and no facts: `''` and 0. */
 export interface DeviceReport {
   readonly name: string;
   /** Such as `'9.0'`. */

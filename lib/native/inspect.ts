@@ -1,7 +1,7 @@
 import type { Addon } from './addon-types.js';
 import { loadedAddon } from './binding.js';
 import { contextInfo, contextOf } from './context.js';
-import { guarded } from './failure.js';
+import { guarded, toError } from './failure.js';
 import type { CudaReport, DeviceReport, InspectReport } from './inspect-types.js';
 
 /**
@@ -43,11 +43,15 @@ function cudaReport(addon: Addon): CudaReport {
 }
 
 function deviceReport(addon: Addon, device: number): DeviceReport {
-  const { name, memoryBytes, multiprocessors, computeCapability, reason } = guarded(() =>
-    addon.deviceInfo(device),
-  );
-  const facts = { name, computeCapability: capability(computeCapability), memoryBytes, multiprocessors };
-  return reason === '' ? facts : { ...facts, reason };
+  try {
+    const { name, memoryBytes, multiprocessors, computeCapability, reason } = addon.deviceInfo(device);
+    const facts = { name, computeCapability: capability(computeCapability), memoryBytes, multiprocessors };
+    return reason === '' ? facts : { ...facts, reason };
+  } catch (thrown) {
+    // A device that does not answer is what a report is wanted for.
+    const reason = (toError(thrown) as Error).message;
+    return { name: '', computeCapability: '', memoryBytes: 0, multiprocessors: 0, reason };
+  }
 }
 
 /** 13000: 13.0. */

@@ -172,6 +172,7 @@ int main() {
       test_split_reads_again_what_the_selection_can_reach(make());
       test_masked_rows_are_not_read(make());
       test_rows_without_coefficients_are_not_read_for_their_gradient(make());
+      if (vocab % 8 != 0) continue;
       emulation::configure("strict=1,guard=1,device=t4");
       test_streamed_rows(make());
     }
