@@ -41,7 +41,7 @@ const QUESTIONS = [
     fixed: '256 rows',
     why:
       'Up to some hundred tokens the fixed work of a row (objective, outputs, a few exponentials in float64) is most of ' +
-      'its time; rows of up to 128 tokens are summed in float64, longer ones in float32 at a quarter of the time per token.',
+      'its time; rows of up to 128 tokens are summed in float64, longer ones in float32, which takes less time per token.',
   },
 ];
 
