@@ -57,6 +57,9 @@ class BatchView {
   int64_t action(int64_t row) const { return core::action_of(batch_, row); }
   double advantage(int64_t row) const { return core::advantage_of(batch_, row); }
 
+  // In elements of a sweep; whatever its length, a row has about as much other work as a thousand of them.
+  int64_t row_cost() const { return batch_.vocab + 1024; }
+
   void* row_data(const lpreg_matrix& matrix, int64_t row) const {
     return static_cast<char*>(matrix.data) +
            core::row_offset(batch_, matrix, row) * element_size(matrix.dtype);

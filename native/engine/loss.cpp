@@ -44,7 +44,8 @@ void write_gradients(const LossCall& call, const Workspace& workspace, double gr
     const NextRow ahead{is_read(next) ? next : kNoRow, cpu::Sweeps::kGradient};
     write_gradient_row(workspace, &gradients, row, ahead, grad_output, slot);
   };
-  gradients.watch([&] { for_each_row_back(call.context, view.rows(), view.vocab(), call.call, write_row); });
+  gradients.watch(
+      [&] { for_each_row_back(call.context, view.rows(), view.row_cost(), call.call, write_row); });
 }
 
 // One evaluation of the whole loss: the passes over the rows, in the order that the objective allows.
@@ -115,7 +116,7 @@ class LossRun {
  private:
   template <class Body>
   void for_rows(const Body& body) {
-    for_each_row_ahead(call_.context, view_.rows(), view_.vocab(), call_.call, body);
+    for_each_row_ahead(call_.context, view_.rows(), view_.row_cost(), call_.call, body);
   }
 
   void read_row(int64_t row, NextRow next) {
@@ -144,7 +145,7 @@ class LossRun {
     for (int64_t row = 0; row < view_.rows(); ++row) {
       if (deferred[static_cast<size_t>(row)] != 0) rows.push_back(row);
     }
-    for_each_row(call_.context, static_cast<int64_t>(rows.size()), view_.vocab(), call_.call,
+    for_each_row(call_.context, static_cast<int64_t>(rows.size()), view_.row_cost(), call_.call,
                  [&](int64_t i, int slot) {
                    const int64_t row = rows[static_cast<size_t>(i)];
                    stage_.evaluate(row, workspace_.states()[row]);

@@ -67,7 +67,7 @@ void row_parts(const RowCall& call, Shard shard, lpreg_row_part* parts) {
   check_shard_values(call, shard);
   const BatchView view(call.batch);
   require_rows(parts, view.rows(), "parts");
-  for_each_row(call.context, view.rows(), view.vocab(), call.call, [&](int64_t row, int) {
+  for_each_row(call.context, view.rows(), view.row_cost(), call.call, [&](int64_t row, int) {
     parts[row] = core::empty_part();
     if (!view.valid(row)) return;
     parts[row] = row_part(call.context.kernels, call.options, view.row_view(call.batch.logits, row),
@@ -90,7 +90,7 @@ void row_kept_sums(const RowCall& call, Shard shard, const lpreg_row_part* merge
   const BatchView view(call.batch);
   require_rows(merged, view.rows(), "merged");
   require_rows(kept, view.rows(), "kept");
-  for_each_row(call.context, view.rows(), view.vocab(), call.call, [&](int64_t row, int) {
+  for_each_row(call.context, view.rows(), view.row_cost(), call.call, [&](int64_t row, int) {
     kept[row] = core::empty_kept();
     if (!view.valid(row) || !core::is_valid(merged[row])) return;
     kept[row] = row_kept(call.context.kernels, call.options, view.row_view(call.batch.logits, row),

@@ -20,7 +20,7 @@ int32_t count_passing(const lpreg_row_options& options, cpu::RowView row, const 
 void compute_states(const RowCall& call, lpreg_row_state* states) {
   check_snapshot_inputs(call, states);
   const BatchView view(call.batch);
-  for_each_row(call.context, view.rows(), view.vocab(), call.call, [&](int64_t row, int) {
+  for_each_row(call.context, view.rows(), view.row_cost(), call.call, [&](int64_t row, int) {
     lpreg_row_state& state = states[row];
     state = core::masked_state();
     if (!view.valid(row)) return;
@@ -87,7 +87,7 @@ void snapshot_write(const RowCall& call, lpreg_row_state* states, lpreg_snapshot
   compute_states(call, states);
   write_rows(states, snapshot);
   const BatchView view(call.batch);
-  for_each_row(call.context, view.rows(), view.vocab(), call.call, [&](int64_t row, int) {
+  for_each_row(call.context, view.rows(), view.row_cost(), call.call, [&](int64_t row, int) {
     const lpreg_row_state& state = states[row];
     if (core::snapshot_entries(state) == 0) return;
     const cpu::RowView logits = view.row_view(call.batch.logits, row);

@@ -78,7 +78,8 @@ void write_gradient_rows(const RowCall& call, Shard shard, const lpreg_row_state
     gradients.write(row, {next, cpu::Sweeps::kGradient}, valid ? states[row] : core::masked_state(),
                     proxy_states == nullptr ? nullptr : proxy_states + row, coefficients, slot);
   };
-  gradients.watch([&] { for_each_row_back(call.context, view.rows(), view.vocab(), call.call, write_row); });
+  gradients.watch(
+      [&] { for_each_row_back(call.context, view.rows(), view.row_cost(), call.call, write_row); });
 }
 
 void check_token_stats(const RowCall& call, const lpreg_row_state* states,
@@ -110,7 +111,7 @@ void token_stats(const RowCall& call, int32_t non_finite, lpreg_row_state* state
     lpreg_row_state* proxy = proxy_states == nullptr ? nullptr : proxy_states + row;
     states[row] = view.valid(row) ? statistics.compute(row, {next}, want_kl, proxy) : core::masked_state();
   };
-  for_each_row_ahead(call.context, view.rows(), view.vocab(), call.call, compute);
+  for_each_row_ahead(call.context, view.rows(), view.row_cost(), call.call, compute);
   if (non_finite == LPREG_NON_FINITE_ERROR) {
     check_states(view, states, proxy_states);
     if (want_kl) check_kl(view, states);
