@@ -32,6 +32,9 @@ target_compile_definitions(lp_reg PRIVATE
 target_link_libraries(lp_reg PRIVATE lpreg_options ${CMAKE_DL_LIBS})
 export_only(lp_reg napi_register_module_v1 node_api_module_get_api_version_v1)
 embed_cxx_runtime(lp_reg)
+if(LPREG_SANITIZE)
+  target_link_options(lp_reg PRIVATE -Wl,-z,nodelete)  # as the library: see there
+endif()
 if(APPLE)
   # The symbols of Node-API come from the node that loads the addon.
   target_link_options(lp_reg PRIVATE -undefined dynamic_lookup)

