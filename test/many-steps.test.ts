@@ -34,7 +34,9 @@ function growth(
     ['--expose-gc', '--max-semi-space-size=1'],
   );
   expect(ended).toMatchObject({ status: 0, signal: null, stderr: '' });
-  return Number(ended.stdout);
+  const bytes = Number(ended.stdout);
+  console.log(`${(bytes / 2 ** 20).toFixed(2)} MB more after step ${last} than after step ${first}`);
+  return bytes;
 }
 
 const LIMIT = 2 * 2 ** 20;
