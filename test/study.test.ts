@@ -219,7 +219,7 @@ describe('statistics', () => {
     expect(interval([7])).toEqual({ mean: 7, half: null, n: 1 });
     // Sixteen and 31 values that deviate by 1: t of 15 and of 30 degrees of freedom is 2.1314 and 2.0423.
     const t = (n: number) => {
-      const values = Array.from({ length: n }, (_, i) => (i % 2 === 0 ? 1 : -1));
+      const values: number[] = Array.from({ length: n }, (_, i) => (i % 2 === 0 ? 1 : -1));
       const mean = values.reduce((a, b) => a + b) / n;
       const deviation = Math.sqrt(values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / (n - 1) / n);
       return interval(values).half / deviation;
