@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 /** Where `bench/run-all` puts them. */
 export const RESULTS_FOLDER = fileURLToPath(new URL('results', import.meta.url));
 
-/** Of adapters, the log of experiments, the package's sizes and scripts/gpu/check: no table or plot of the CPU engine shows them. */
-const OTHER_KINDS = ['adapters', 'experiments', 'gpu', 'package'];
+/** Of adapters, the log of experiments, the package's sizes, the runs of docs/reliability.md and scripts/gpu/check: no table or plot of the CPU engine shows them. */
+const OTHER_KINDS = ['adapters', 'experiments', 'gpu', 'package', 'reliability'];
 
 /** @returns The files about the CPU engine by their kind. */
 export function readResults(folder = RESULTS_FOLDER) {
