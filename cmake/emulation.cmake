@@ -66,7 +66,11 @@ include(cmake/planted-bugs.cmake)
 add_dependencies(emulation_tests planted_test)
 function(add_emulated_test name labels)
   add_test(NAME ${name} COMMAND ${run_emulated} ${ARGN})
-  set_tests_properties(${name} PROPERTIES LABELS "emulated;${labels}" TIMEOUT 600
+  set(timeout 600)
+  if(long IN_LIST labels)
+    set(timeout 1800)  # fibers of 1,024 threads a block take ten minutes on a machine with other work
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "emulated;${labels}" TIMEOUT ${timeout}
     ENVIRONMENT "LPREG_EMULATION=${strict};TSAN_OPTIONS=halt_on_error=1")
 endfunction()
 # Golden vectors up to a vocabulary under each schedule in turn, with the same bits in all that share a launch shape.
