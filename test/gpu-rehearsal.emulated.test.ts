@@ -61,6 +61,10 @@ describeOnDevice('the check of a GPU, rehearsed', () => {
     expect(found).toEqual(Array(5).fill('not available: machine code of an emulated device'));
   });
 
+  testInPython('checks that begin in the same second have logs of their own', () => {
+    for (let i = 0; i < 3; i++) expect(Object.keys(rehearse('machine_code').steps)).not.toEqual([]);
+  });
+
   const isFull = process.env.LPREG_TEST_FULL === '1';
 
   test.runIf(isEmulated && isFull && withTorch !== undefined)(
