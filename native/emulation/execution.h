@@ -39,7 +39,7 @@ struct ThreadPlace {
 extern const ThreadPlace* place;  // of the thread that runs
 
 // Ends the grid with this report; the calling thread does not go on.
-[[noreturn]] void violation(const char* kind, const std::string& message);
+[[noreturn]] void violation(const char* kind, std::string message);
 
 // Whether the barrier at this place is the one that the configuration leaves out.
 bool is_left_out(const char* file, int line);

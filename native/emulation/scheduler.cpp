@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <deque>
 #include <random>
+#include <utility>
 
 #include "config.h"
 #include "grid.h"
@@ -153,11 +154,11 @@ std::vector<unsigned> cluster_order() {
 
 }  // namespace
 
-void violation(const char* kind, const std::string& message) {
-  const Thread* thread = grid.running;
-  const ThreadPlace& at = thread->place;
-  grid.report = {kind, message + " (block " + std::to_string(at.block.x) + ", thread " +
-                           std::to_string(at.thread.x) + ")"};
+void violation(const char* kind, std::string message) {
+  const ThreadPlace& at = grid.running->place;
+  message += " (block " + std::to_string(at.block.x) + ", thread " + std::to_string(at.thread.x) + ")";
+  // By value and moved: nobody comes back to a fiber that is left, to free what its frames own.
+  grid.report = {kind, std::move(message)};
   grid.running->fiber.leave_for_ever();
   std::abort();
 }

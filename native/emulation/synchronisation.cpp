@@ -65,9 +65,11 @@ void block_barrier(const char* file, int line) {
   release(&block->arrived);
   const Place here{file, line};
   if (here.differs_from(block->barrier_place)) {
-    violation("barrier-divergence", "threads of one block wait at " +
-                                        text_of({block->barrier_place.file, block->barrier_place.line}) +
-                                        " and at " + text_of({file, line}));
+    // Its parts are freed before the fiber is left for ever.
+    std::string message = "threads of one block wait at " +
+                          text_of({block->barrier_place.file, block->barrier_place.line}) + " and at " +
+                          text_of({file, line});
+    violation("barrier-divergence", std::move(message));
   }
   block->barrier_place = here;
   const uint64_t generation = block->generation;
