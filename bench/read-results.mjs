@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 /** Where `bench/run-all` puts them. */
 export const RESULTS_FOLDER = fileURLToPath(new URL('results', import.meta.url));
 
-/** Of adapters, the log of experiments, the package's sizes, the runs of docs/reliability.md and scripts/gpu/check: no table or plot of the CPU engine shows them. */
-const OTHER_KINDS = ['adapters', 'experiments', 'gpu', 'package', 'reliability'];
+/** Of the CPU engine; other files of the folder (adapters, experiments, sizes, runs of other documents) are read elsewhere. */
+const KINDS = ['cases', 'memory', 'overhead', 'peers', 'scaling'];
 
 /** @returns The files about the CPU engine by their kind. */
 export function readResults(folder = RESULTS_FOLDER) {
@@ -15,7 +15,7 @@ export function readResults(folder = RESULTS_FOLDER) {
   const files = names
     .sort()
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')))
-    .filter(({ kind }) => !OTHER_KINDS.includes(kind));
+    .filter(({ kind }) => KINDS.includes(kind));
   if (files.length === 0) throw new Error(`there are no results in ${folder}; bench/run-all makes them`);
   return Object.fromEntries(files.map((file) => [file.kind, file]));
 }
