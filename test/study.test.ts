@@ -1,6 +1,6 @@
 /** The study's gradients, evaluation and bookkeeping; its results are in docs/evidence.md. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -13,7 +13,10 @@ const { createAdam } = await study('adam.mjs');
 const { createGradient, createSampler, descend, simulate } = await study('simulate.mjs');
 const { driftOf } = await study('drift.mjs');
 const { advance, backpropagate, createNetwork, RECURRENT, writeLogits } = await study('recurrent.mjs');
-const { agrees } = await study('reproduction.mjs');
+const { PLANS } = await study('plans.mjs');
+const { agrees, reproduction } = await study('reproduction.mjs');
+const { fillDocument } = await study('report/document.mjs');
+const { thresholdTest } = await study('report/threshold.mjs');
 const { halfLife, interval } = await study('statistics.mjs');
 const { PolicyLoss } = await import('../lib/index.js');
 
@@ -234,6 +237,35 @@ describe('statistics', () => {
     expect(agrees([10, null], { mean: 11, half: 0.1 })).toBe(true); // within 10 %
     expect(agrees([10, null], { mean: 12, half: 0.1 })).toBe(false);
   });
+});
+
+describe('plans', () => {
+  it.each(Object.keys(PLANS))('%s: PolicyLoss takes the options of every run', (plan) => {
+    const losses = new Set<string>(
+      PLANS[plan]().map((job: { options: { loss: object } }) => JSON.stringify(job.options.loss)),
+    );
+    for (const loss of losses) expect(() => new PolicyLoss(JSON.parse(loss)), loss).not.toThrow();
+  });
+});
+
+it('docs/evidence.md has the tables of the committed results', () => {
+  const root = join(import.meta.dirname, '..');
+  const results = (name: string) =>
+    JSON.parse(readFileSync(join(root, 'examples/study/results', name), 'utf8'));
+  const [runs, drift] = [results('study.json'), results('drift.json')];
+  const folder = mkdtempSync(join(tmpdir(), 'evidence-'));
+  try {
+    const [document, copy] = [join(root, 'docs/evidence.md'), join(folder, 'evidence.md')];
+    copyFileSync(document, copy);
+    fillDocument(copy, {
+      study: runs,
+      agreement: reproduction(runs, drift),
+      test: thresholdTest(runs, drift),
+    });
+    expect(readFileSync(copy, 'utf8')).toBe(readFileSync(document, 'utf8'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe('npm run study', () => {

@@ -39,7 +39,9 @@ export const ARMS = {
   'clip-higher': grpo({ clipHigh: 0.28 }),
 };
 
-/** An arm whose proxy stays that of the policy that sampled, for several updates per batch. */
-export function withStoredProxy({ filter: _, ...loss }) {
-  return loss.objective === 'lp-reg' ? { ...loss, proxy: 'stored' } : loss;
+/** An arm whose proxy stays that of the policy that sampled, for several updates per batch; form `paper` needs all of the proxy, which is the current policy's. */
+export function withStoredProxy(loss) {
+  if (loss.objective !== 'lp-reg' || loss.form === 'paper') return loss;
+  const { filter: _, ...rest } = loss;
+  return { ...rest, proxy: 'stored' };
 }

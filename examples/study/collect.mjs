@@ -11,7 +11,12 @@ const { cpu, cpus, node, version, instructionSet } = environmentNow();
 const { cells, ...summary } = summarise(process.argv.slice(2).flatMap(readLines));
 const head = {
   kind: 'study',
-  commands: ['npm run study -- --quick', 'npm run study', 'node examples/study/collect.mjs FILE.jsonl...'],
+  commands: [
+    ...['--quick', '--plan full', '--plan vocabulary', '--plan added'].map(
+      (plan) => `npm run study -- ${plan}`,
+    ),
+    'node examples/study/collect.mjs FILE.jsonl...',
+  ],
   environment: { cpu, cpus, node, version, instructionSet },
   ...summary,
 };

@@ -36,56 +36,19 @@ const GRPO = {
   0.3: { pass16: [0.412, 0.02], neededSpark: [0.011, null], noiseMass: [0.014, null], entropy: [0.2, null] },
 };
 
+/** Figures at all tails, and halves of their intervals. */
+const pairs = (values, halves = []) => values.map((value, place) => [value, halves[place] ?? null]);
+
 /** Published arms and bonuses, environment B: pass@16 at tails 0.03, 0.1, 0.2, 0.3; selected tokens per batch over the run. */
 const PUBLISHED_PASS16 = {
-  'k3 rho .01': [
-    [0, null],
-    [0, null],
-    [0, null],
-    [0, null],
-  ],
-  'k3 rho .1': [
-    [-0.0001, 0.0004],
-    [0.0001, 0.0002],
-    [-0.0001, 0.0002],
-    [0, 0.0001],
-  ],
-  'k3 rho 1': [
-    [-0.002, 0.004],
-    [-0.003, 0.005],
-    [-0.001, 0.003],
-    [-0.007, 0.006],
-  ],
-  'kl rho .01': [
-    [0, null],
-    [0, null],
-    [0, null],
-    [0, null],
-  ],
-  'kl rho .1': [
-    [-0.007, 0.014],
-    [-0.007, 0.012],
-    [-0.007, 0.009],
-    [-0.009, 0.009],
-  ],
-  'kl rho 1': [
-    [-0.029, 0.036],
-    [-0.026, 0.017],
-    [-0.022, 0.019],
-    [-0.023, 0.018],
-  ],
-  'ent .01': [
-    [0.023, 0.018],
-    [0.037, 0.039],
-    [0.031, 0.029],
-    [0.025, 0.021],
-  ],
-  'ent .1': [
-    [0.116, 0.053],
-    [-0.449, 0.032],
-    [-0.425, 0.023],
-    [-0.412, 0.02],
-  ],
+  'k3 rho .01': pairs([0, 0, 0, 0]),
+  'k3 rho .1': pairs([-0.0001, 0.0001, -0.0001, 0], [0.0004, 0.0002, 0.0002, 0.0001]),
+  'k3 rho 1': pairs([-0.002, -0.003, -0.001, -0.007], [0.004, 0.005, 0.003, 0.006]),
+  'kl rho .01': pairs([0, 0, 0, 0]),
+  'kl rho .1': pairs([-0.007, -0.007, -0.007, -0.009], [0.014, 0.012, 0.009, 0.009]),
+  'kl rho 1': pairs([-0.029, -0.026, -0.022, -0.023], [0.036, 0.017, 0.019, 0.018]),
+  'ent .01': pairs([0.023, 0.037, 0.031, 0.025], [0.018, 0.039, 0.029, 0.021]),
+  'ent .1': pairs([0.116, -0.449, -0.425, -0.412], [0.053, 0.032, 0.023, 0.02]),
 };
 const PUBLISHED_SELECTED = {
   'k3 rho .01': [0, 0, 0, 0],
@@ -110,30 +73,10 @@ export const PUBLISHED = byTail((place) => [
 
 /** Environment A: half-life of the sparks; that no Lp-Reg arm moves pass@16 by more than 0.001. */
 const HALF_LIVES_A = {
-  grpo: [
-    [69, 2],
-    [69, 1],
-    [74, 1],
-    [87, 1],
-  ],
-  'k3 rho .1': [
-    [70, null],
-    [69, null],
-    [74, null],
-    [87, null],
-  ],
-  'kl rho 1': [
-    [61, null],
-    [51, null],
-    [48, null],
-    [50, null],
-  ],
-  'ent .01': [
-    [77, null],
-    [80, null],
-    [89, null],
-    [112, null],
-  ],
+  grpo: pairs([69, 69, 74, 87], [2, 1, 1, 1]),
+  'k3 rho .1': pairs([70, 69, 74, 87]),
+  'kl rho 1': pairs([61, 51, 48, 50]),
+  'ent .01': pairs([77, 80, 89, 112]),
 };
 const LP_REG = ['k3 rho .01', 'k3 rho .1', 'k3 rho 1', 'kl rho .01', 'kl rho .1', 'kl rho 1'];
 export const ENVIRONMENT_A = byTail((place) =>
@@ -277,6 +220,16 @@ export const CONFIRMED = {
       noiseMass: [0.125, null],
     },
   },
+};
+
+/** What the vocabulary may change, tail 0.3. */
+const { grpo, 'kept b2': keptB2, 'ent .03': bonus } = CONFIRMED[0.3];
+export const AT_1000_TOKENS = {
+  grpo: { ...grpo, entropy: PUBLISHED[0.3].grpo.entropy },
+  'kl rho .1': { selected: PUBLISHED[0.3]['kl rho .1'].selected },
+  'kept b2': keptB2,
+  'ent .03': bonus,
+  'ent .1': { noiseMass: PUBLISHED[0.3]['ent .1'].noiseMass },
 };
 
 /** Sixteen updates per batch, tail 0.2: paired difference to GRPO in pass@16; half-life in batches. */

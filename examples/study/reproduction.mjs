@@ -104,6 +104,7 @@ export function reproduction(study, drift) {
       cell('added: sixteen updates', 0.2, 'BK16'),
       figures.SIXTEEN_UPDATES_RELEASED,
     ),
+    ...endpointRows('1000 tokens', cell('added: vocabulary', 0.3, 'B'), figures.AT_1000_TOKENS),
     ...endpointRows('§5', cell('quick', 0.2, 'B'), figures.QUICK),
   ];
 }

@@ -61,8 +61,9 @@ function endpoints(cells) {
 function thresholds(test) {
   const betas = test[0]?.outcomes.map(({ beta }) => beta) ?? [];
   return markdownTable(
-    ['tail', 'predicted', ...betas.map((beta) => `beta ${beta}`)],
-    test.map(({ tail, predicted, outcomes }) => [
+    ['environment', 'tail', 'predicted', ...betas.map((beta) => `beta ${beta}`)],
+    test.map(({ env, tail, predicted, outcomes }) => [
+      env,
       tail,
       ranged(predicted, 2),
       ...outcomes.map(({ ends, away }) =>
@@ -94,7 +95,7 @@ export function fillDocument(file, { study, agreement, test }) {
     'study:recurrent': endpoints(of('recurrent', 'R')),
     'study:rule': endpoints(of('rule')),
     'study:epochs': endpoints(of('epochs', 'BK16')),
-    'study:vocabulary': endpoints(of('added: vocabulary')),
+    'study:vocabulary': section('1000 tokens'),
   };
   const text = Object.entries(contents).reduce(
     (all, [mark, content]) => fill(all, mark, content),

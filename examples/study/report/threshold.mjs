@@ -7,13 +7,15 @@ import { number, ranged, table } from './tables.mjs';
 /** A run has run away if pass@1 ends below this (PREREGISTRATION.md). */
 const RUN_AWAY = 0.05;
 const BETAS = [1, 2, 4, 8];
+const BETA_SHOWN = 10;
 
-/** Runs of `kept` by beta, and the predicted threshold, for each tail of environment B. */
+/** Runs of `kept` by beta, and the predicted threshold, for each environment and tail; both environments begin at the same policy. */
 export function thresholdTest(study, drift) {
   return study.cells
-    .filter((cell) => cell.study === 'main' && cell.env === 'B')
-    .sort((a, b) => a.tail - b.tail)
+    .filter((cell) => cell.study === 'main')
+    .sort((a, b) => a.env.localeCompare(b.env) || a.tail - b.tail)
     .map((cell) => ({
+      env: cell.env,
       tail: cell.tail,
       predicted: interval(drift.thresholds.find(({ tail }) => tail === cell.tail).betas),
       outcomes: BETAS.map((beta) => {
@@ -23,12 +25,12 @@ export function thresholdTest(study, drift) {
     }));
 }
 
-function plotOf({ tail, predicted, outcomes }) {
+function plotOf({ env, tail, predicted, outcomes }) {
   const [width, height] = [420, 230];
   const { x, y, axes } = linearPlot({
     width,
     height,
-    xDomain: [0, 10],
+    xDomain: [0, BETA_SHOWN],
     yDomain: [0, 0.6],
     xLabel: 'beta',
     yLabel: 'pass@1 at the end',
@@ -38,16 +40,19 @@ function plotOf({ tail, predicted, outcomes }) {
       dot(x(beta), y(pass1), `beta ${beta}: ${number(pass1)}`, { class: pass1 < RUN_AWAY ? 'c2' : 'c1' }),
     ),
   );
-  const at = x(Math.min(predicted.mean, 10));
+  const beyond = predicted.mean > BETA_SHOWN;
+  const at = x(Math.min(predicted.mean, BETA_SHOWN));
+  const text = `${number(predicted.mean, 1)}${beyond ? ', beyond' : ''}`;
   const mark = [
-    line(at, 12, at, height - 44, { class: 'yardstick' }),
-    label(at - 4, 24, number(predicted.mean, 1), { 'text-anchor': 'end', class: 'note' }),
+    beyond ? '' : line(at, 12, at, height - 44, { class: 'yardstick' }),
+    label(at - 4, 24, text, { 'text-anchor': 'end', class: 'note' }),
   ];
-  return `<figure><h3>Tail ${tail}</h3>${drawing(width, height, `threshold at tail ${tail}`, [axes, ...mark, ...dots].join(''))}</figure>`;
+  return `<figure><h3>Environment ${env}, tail ${tail}</h3>${drawing(width, height, `threshold in environment ${env} at tail ${tail}`, [axes, ...mark, ...dots].join(''))}</figure>`;
 }
 
 export function thresholdSection(test) {
-  const rows = test.map(({ tail, predicted, outcomes }) => [
+  const rows = test.map(({ env, tail, predicted, outcomes }) => [
+    env,
     tail,
     ranged(predicted, 2),
     ...outcomes.map(({ beta, ends, away }) => {
@@ -62,5 +67,5 @@ export function thresholdSection(test) {
   return `<h2>Threshold of beta</h2>
 <p>Dashed: the beta at which, at the initial policy, the expected pull of <code>kept</code> on the sparks equals what GRPO takes from them. Orange: runs that ran away (pass@1 below ${RUN_AWAY} at the end).</p>
 <div class="charts">${test.map(plotOf).join('\n')}</div>
-${table(['tail', 'predicted beta', ...BETAS.map((beta) => `ran away at beta ${beta}`)], rows)}`;
+${table(['environment', 'tail', 'predicted beta', ...BETAS.map((beta) => `ran away at beta ${beta}`)], rows)}`;
 }
