@@ -13,9 +13,6 @@
 
 namespace lpreg::cpu {
 
-// Rows of up to this length are summed in float64, see short_row-inl.h.
-constexpr int64_t kShortRow = 128;
-
 // What is swept of a row before its thread reads another one: each sweep fetches its share of that.
 enum class Sweeps { kSums, kSumsAndGradient, kGradient };
 

@@ -1,8 +1,7 @@
-// Sums of short rows in float64. The float32 exponentials of the other kernels are each about an ulp off;
-// over a long row these errors vanish in one another, over a short one they would show in a batch whose
-// losses nearly cancel.
+// Sums of short rows in float64 (core::kShortRow).
 #pragma once
 
+#include "../core/short_row.h"
 #include "statistics-inl.h"
 
 namespace lpreg::cpu {
@@ -65,12 +64,12 @@ class ShortCounter {
 
 // A row as float32, filled up with -inf to whole vectors, and its maximum.
 struct ShortRow {
-  float z[kShortRow];
+  float z[core::kShortRow];
   int64_t padded;  // a multiple of kDoubles
   float max;
 
   explicit LPREG_OUT_OF_LOOP ShortRow(RowView view) {
-    static_assert(kShortRow % Lanes::kWidth == 0, "room for whole vectors");
+    static_assert(core::kShortRow % Lanes::kWidth == 0, "room for whole vectors");
     const AnyRow row{view.data, view.dtype};
     Lanes::Float all = Lanes::splat(kMinusInfinity);
     const auto take = [&](int, auto where) LPREG_LAMBDA {
@@ -118,7 +117,7 @@ struct ShortStatistics {
 };
 
 LPREG_INLINE bool is_short(RowView row, const ExpParams& params) {
-  return row.count <= kShortRow && params.softcap == 0.0;
+  return row.count <= core::kShortRow && params.softcap == 0.0;
 }
 
 LPREG_INLINE void part_of_short_row(RowView view, ExpParams params, bool want_moment, bool want_raw,

@@ -13,7 +13,7 @@ namespace lpreg::cuda {
 namespace {
 
 constexpr unsigned kPartThreads = 256;
-constexpr unsigned kPartBlocks = 3;  // per multiprocessor: 80 registers; four of them would make it spill
+constexpr unsigned kPartBlocks = 4;  // per multiprocessor
 
 __device__ __forceinline__ float exp_of(float d, const ExpScale& scale) {
   return fast_exp2(d * scale.per_unit);
@@ -22,35 +22,39 @@ __device__ __forceinline__ float exp_of(float d, const ExpScale& scale) {
 // Lets NaN through; a token without probability must not make 0 * -inf.
 __device__ __forceinline__ float finite_distance(float d) { return d < -FLT_MAX ? -FLT_MAX : d; }
 
-// Calls f(z) for all elements of a row, kHeld per thread at once.
+// Elements that a thread holds at once: half as many as elsewhere, for the sake of the size of the code; more
+// warps at once make up for the loads in flight.
+constexpr int kPartHeld = kHeld / 2;
+
+// Calls f(z) for all elements of a row, kPartHeld per thread at once.
 template <class T, class F>
 __device__ __forceinline__ void for_each_held(const T* row, int64_t count, const F& f) {
   struct Body {
     const F& f;
-    __device__ __forceinline__ void step(const Chunk<T>& chunk) {
-      float z[kHeld];
+    __device__ __forceinline__ void step(const Chunk<T, kPartHeld / kPack<T>>& chunk) {
+      float z[kPartHeld];
       chunk.values(z);
       f(z);
     }
   } body{f};
-  sweep_from_start<kUnroll<T>>(Slice<T>{row, 0, static_cast<int>(count)}, body);
+  sweep_from_start<kPartHeld / kPack<T>>(Slice<T>{row, 0, static_cast<int>(count)}, body);
 }
 
 template <class T>
 __device__ float maximum_of(const T* row, int64_t vocab) {
   Maximum<float> max = Maximum<float>::none();
-  for_each_held(row, vocab, [&](const float(&z)[kHeld]) {
+  for_each_held(row, vocab, [&](const float(&z)[kPartHeld]) {
     LPREG_UNROLL
     for (const float value : z) max.join({value});
   });
   return block_reduce(max).v + 0.0f;  // never -0, whichever zero came first
 }
 
-// What a thread adds up: the float32 sums of kHeld elements at a time, in float64.
+// What a thread adds up: the float32 sums of kPartHeld elements at a time, in float64.
 template <class T, int N, class Add>
 __device__ __forceinline__ Sums<N> sums_of(const T* row, int64_t vocab, const Add& add) {
   Sums<N> total = Sums<N>::none();
-  for_each_held(row, vocab, [&](const float(&z)[kHeld]) {
+  for_each_held(row, vocab, [&](const float(&z)[kPartHeld]) {
     float recent[N] = {};
     LPREG_UNROLL
     for (const float value : z) add(value, recent);
@@ -130,7 +134,8 @@ __global__ void __launch_bounds__(kPartThreads, kPartBlocks)
 }
 
 template <class T>
-__global__ void __launch_bounds__(kPartThreads) row_kept_kernel(const __grid_constant__ KeptArguments a) {
+__global__ void __launch_bounds__(kPartThreads, kPartBlocks)
+    row_kept_kernel(const __grid_constant__ KeptArguments a) {
   SHARED_ARRAY(core::KeptRule, rule, 1);
   const int64_t row = blockIdx.x;
   lpreg_row_kept kept = core::empty_kept();

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "gradient.cuh"
-#include "rows.h"
+#include "row_frame.cuh"
 
 namespace lpreg::cuda {
 
@@ -18,14 +18,6 @@ __device__ __forceinline__ Slice<T> slice_of(const T* row, int vocab) {
   return {row + first, first, begin(cluster_rank() + 1) - first};
 }
 
-// The sampled token's column, -1 where there is none or another shard has it. One out of range was found
-// before; here it must do no harm.
-__device__ __forceinline__ int64_t action_or_none(const RowPass& pass, int64_t row) {
-  if (pass.batch.actions == nullptr) return -1;
-  const int64_t action = core::action_of(pass.batch, row) - pass.vocab_start;
-  return action >= 0 && action < pass.batch.vocab ? action : -1;
-}
-
 __device__ __forceinline__ GradientSlice gradient_slice(const RowPass& pass, const lpreg_matrix& gradient,
                                                         int64_t row, int first) {
   const int64_t offset = core::row_offset(pass.batch, gradient, row) + first;
@@ -35,10 +27,6 @@ __device__ __forceinline__ GradientSlice gradient_slice(const RowPass& pass, con
 template <class T>
 __device__ __forceinline__ const T* row_of(const RowPass& pass, int64_t row) {
   return static_cast<const T*>(pass.batch.logits.data) + core::row_offset(pass.batch, pass.batch.logits, row);
-}
-
-__device__ __forceinline__ void report(const RowPass& pass, Check check, int64_t index) {
-  atomic_min(&pass.status->first, finding(check, index));
 }
 
 // State and action of a row in shared memory.
@@ -52,25 +40,11 @@ __device__ __forceinline__ void read_row(const RowPass& pass, bool holds_row, in
   }
   const Slice<T> slice = slice_of(data, static_cast<int>(pass.batch.vocab));
   row_state(pass, row_memory<T>(holds_row), slice, action, state);
-  if (threadIdx.x == 0) {
-    if (pass.of_current_policy && state->log_prob == -core::kInfinity) *state = core::non_finite_state();
-    const bool stored = pass.row.proxy == LPREG_PROXY_STORED && pass.batch.proxy_log_probs != nullptr;
-    if (stored && !core::has_non_finite_logits(*state))
-      state->proxy_log_prob = pass.batch.proxy_log_probs[row];
-  }
+  if (threadIdx.x == 0) end_state(pass, row, state);
   __syncthreads();  // between thread 0's state and everyone's reads
 }
 
 // ------------------------------------------------------------------------------------------------ kernels
-
-// By one thread for the whole row.
-__device__ __forceinline__ void write_state(const StatesArguments& arguments, int64_t row,
-                                            const lpreg_row_state& state) {
-  arguments.states[row] = state;
-  if (arguments.report_non_finite && core::has_non_finite_logits(state)) {
-    report(arguments.pass, arguments.check, row);
-  }
-}
 
 // What thread 0 decides about a row between its statistics and its gradient; out of line, see finish_part.
 // Returns whether the row waits for a selection that may reach it.

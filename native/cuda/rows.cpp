@@ -20,9 +20,10 @@ int launch_row(const DeviceFacts& facts, FusedArguments arguments, void* stream)
 
 }  // namespace
 
-// By the fused kernel too: it begins with the statistics, and a kernel of their own would be a third of all
-// machine code once more.
+// Of rows that are not short by the fused kernel too: it begins with the statistics, and a kernel of their
+// own would be a third of all machine code once more.
 int launch_states(const DeviceFacts& facts, const StatesArguments& arguments, void* stream) {
+  if (are_short(arguments.pass.batch)) return launch_short_states(arguments, stream);
   FusedArguments alone{};
   alone.statistics = arguments;
   alone.statistics_only = true;

@@ -2,6 +2,7 @@
 // return 0 or an error code for check_device().
 #pragma once
 
+#include "../core/short_row.h"
 #include "plan.h"
 #include "row_pass.h"
 
@@ -54,7 +55,11 @@ Function* of_dtype(int32_t dtype, Function* float32, Function* float16, Function
   return dtype == LPREG_FLOAT16 ? float16 : dtype == LPREG_BFLOAT16 ? bfloat16 : float32;
 }
 
+// Of rows that are summed in float64; the fused kernel knows float32 sums alone.
+inline bool are_short(const lpreg_batch& batch) { return batch.vocab <= core::kShortRow; }
+
 int launch_states(const DeviceFacts& facts, const StatesArguments& arguments, void* stream);
+int launch_short_states(const StatesArguments& arguments, void* stream);  // for launch_states()
 int launch_fused(const DeviceFacts& facts, const FusedArguments& arguments, void* stream);
 int launch_gradient(const DeviceFacts& facts, const GradientArguments& arguments, void* stream);
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "../core/exact_sums.h"
 #include "batch_view.h"
 
 namespace lpreg {
@@ -16,33 +17,26 @@ void short_row_part(const lpreg_row_options& options, cpu::RowView row, lpreg_ro
   }
   if (!finite) part->rest = NAN;
   if (!finite || part->max == -HUGE_VALF) return;
+  core::ExactSums sums;
   for (int64_t v = 0; v < row.count; ++v) {
     const float logit = load_element(row.data, row.dtype, v);
-    if (logit == part->max) {
-      part->max_count += 1;
-      continue;
-    }
-    if (logit == -HUGE_VALF) continue;
-    const double offset = core::scaled_offset(logit, part->max, options);
-    const double e = std::exp(offset);
-    part->rest += e;
-    part->moment += e * offset;
-    if (core::filter_needs_raw_sum(options)) part->raw_rest += std::exp(offset * options.temperature);
+    sums.add(options, core::scaled_offset(logit, part->max, options), logit == part->max, false);
   }
+  part->max_count = sums.max_count;
+  part->rest = sums.dropped;
+  part->moment = sums.moment;
+  part->raw_rest = sums.raw_rest;
 }
 
 void short_row_kept(const lpreg_row_options& options, cpu::RowView row, float max, core::KeptRule rule,
                     lpreg_row_kept* kept) {
-  *kept = lpreg_row_kept{};
+  core::ExactSums sums;
   for (int64_t v = 0; v < row.count; ++v) {
     const float logit = load_element(row.data, row.dtype, v);
-    const double offset = core::scaled_offset(logit, max, options);
     const bool inside = core::offset_passes(options, logit, max, rule.cut);
-    kept->count += inside;
-    if (rule.uniform) kept->linear += offset;
-    if (logit == max) continue;
-    (inside ? kept->kept_rest : kept->dropped) += std::exp(offset);
+    sums.add(options, core::scaled_offset(logit, max, options), logit == max, inside);
   }
+  *kept = {sums.kept_rest, sums.dropped, rule.uniform ? sums.linear : 0, sums.kept};
 }
 
 }  // namespace lpreg

@@ -3,12 +3,13 @@
 #pragma once
 
 #include "../core/row_math.h"
+#include "../core/short_row.h"
 #include "../cpu/row_kernels.h"
 
 namespace lpreg {
 
 inline bool is_short_and_capped(const lpreg_row_options& options, cpu::RowView row) {
-  return row.count <= cpu::kShortRow && options.softcap != 0;
+  return row.count <= core::kShortRow && options.softcap != 0;
 }
 
 // As RowKernels::part and RowKernels::kept.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/half.h"
+#include "core/short_row.h"
 #include "cpu/row_kernels.h"
 
 namespace lpreg::test {
@@ -135,7 +136,7 @@ struct ReferenceSums {
 };
 
 inline bool is_summed_exactly(int64_t count, cpu::ExpParams params) {
-  return count <= cpu::kShortRow && params.softcap == 0;
+  return count <= core::kShortRow && params.softcap == 0;
 }
 
 // The sums of (a) and (b) term by term in float64; `max` is the whole row's.

@@ -3,6 +3,7 @@
 namespace lpreg {
 
 bool is_fusable(const LossCall& call, const lpreg_matrix& gradient) {
+  if (cuda::are_short(call.batch)) return false;
   // The fused kernel knows the current policy alone.
   const int32_t proxy = call.options.row.proxy;
   const bool one_row = proxy != LPREG_PROXY_OLD && proxy != LPREG_PROXY_SNAPSHOT;

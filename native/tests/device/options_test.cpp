@@ -121,7 +121,7 @@ void test_packed_rows_with_empty_sequences() {
 void test_slices_of_a_longer_tensor_and_16_bits() {
   for (const int32_t dtype : {LPREG_FLOAT32, LPREG_FLOAT16, LPREG_BFLOAT16}) {
     check_same(LPREG_LP_REG_PAPER, [&](BackEnd* on, Evaluation* e) {
-      constexpr int64_t kStride = 41, kSequenceStride = 5 * kStride;  // [3, 5, 41] for [3, 4, 33]
+      constexpr int64_t kStride = 141, kSequenceStride = 5 * kStride;  // [3, 5, 141] for [3, 4, 133]
       const SmallLoss data;
       std::vector<float> wide(3 * kSequenceStride, NAN);
       for (int64_t row = 0; row < SmallLoss::kRows; ++row) {

@@ -35,9 +35,9 @@ inline lpreg_loss_options loss_options(int32_t objective) {
   return options;
 }
 
-// [3, 4] tokens by 33 ids; everything a loss may read.
+// [3, 4] tokens by 133 ids; everything a loss may read.
 struct SmallLoss {
-  static constexpr int64_t kVocab = 33, kSequences = 3, kTokens = 4, kRows = 12;
+  static constexpr int64_t kVocab = 133, kSequences = 3, kTokens = 4, kRows = 12;
   std::vector<float> logits, old_log_probs, advantages;
   std::vector<int64_t> actions;
   std::vector<uint8_t> mask;
@@ -54,7 +54,7 @@ struct SmallLoss {
 
   // Aperiodic in the range of the batch, in [-size / 4, size / 4).
   static float wave(int64_t i, int64_t step, int64_t size) {
-    return static_cast<float>(static_cast<double>(i * step * 7919 % 1013) / 1013 - 0.5) *
+    return static_cast<float>(static_cast<double>(i * step * 7919 % 2017) / 2017 - 0.5) *
            static_cast<float>(size) / 2;
   }
 

@@ -10,7 +10,7 @@
 namespace {
 
 constexpr int kRows = 6;
-constexpr int kVocab = 37;
+constexpr int kVocab = 137;
 constexpr lpreg_scalar kAbsent{LPREG_ABSENT, 0, nullptr};
 
 struct Fixture {

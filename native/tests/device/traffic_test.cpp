@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/short_row.h"
 #include "device_step.h"
 #include "emulation/config.h"
 #include "emulation/device_memory.h"
@@ -160,6 +161,18 @@ void test_streamed_rows(const Case& c) {
   }
 }
 
+// Statistics by single elements, never in one call with the gradient; the action is an element more each
+// time.
+void test_short_rows_are_read_for_each(const Case& c) {
+  const double once = 1 + 1 / static_cast<double>(c.vocab);
+  for (const lpreg_loss_options& options : {token_ppo(), many_kept(LPREG_LP_REG_KEPT)}) {
+    c.run(options, Pass::kForward);
+    CHECK(c.reads() == once && c.writes() == 0);
+    c.run(options, Pass::kBoth);
+    CHECK(c.reads() == 2 * once && c.writes() == 1);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -176,6 +189,10 @@ int main() {
       emulation::configure("strict=1,guard=1,device=t4");
       test_streamed_rows(make());
     }
+  }
+  emulation::configure("strict=1,guard=1");
+  for (const int32_t dtype : {LPREG_BFLOAT16, LPREG_FLOAT32}) {
+    test_short_rows_are_read_for_each(Case(core::kShortRow, dtype));
   }
   return finish();
 }

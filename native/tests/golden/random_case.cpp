@@ -10,7 +10,7 @@
 namespace lpreg::golden {
 namespace {
 
-constexpr int64_t kVocabs[] = {1, 2, 7, 31, 33, 257, 1000, 1027, 4099};
+constexpr int64_t kVocabs[] = {1, 2, 7, 33, 128, 129, 257, 1000, 1027, 4099};
 constexpr const char* kDtypes[] = {"F32", "F16", "BF16"};
 
 class Draw {
