@@ -50,5 +50,8 @@ if(LPREG_SANITIZE MATCHES undefined)
   add_sanitizer_test(misaligned-raw "planted_kernels.cuh:.*misaligned address")
 endif()
 
-add_test(NAME planted.left-out-barriers COMMAND left_out_test)
-set_tests_properties(planted.left-out-barriers PROPERTIES LABELS emulated TIMEOUT 600)
+# A kernel without one of its barriers may do anything: a sanitizer would end the program at what the values should show.
+if(NOT LPREG_SANITIZE)
+  add_test(NAME planted.left-out-barriers COMMAND left_out_test)
+  set_tests_properties(planted.left-out-barriers PROPERTIES LABELS emulated TIMEOUT 600)
+endif()

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <algorithm>
+#include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
@@ -42,6 +43,13 @@ bool set_failure(const std::string& value, InjectedFailure* failure) {
   return std::sscanf(value.c_str() + at, "@%d:%d", &failure->countdown, &failure->error) == 2;
 }
 
+bool set_exp2_error(const std::string& value, Exp2Error* error) {
+  char rest = 0;
+  *error = {};
+  const int read = std::sscanf(value.c_str(), "%d@%" SCNu64 "%c", &error->units, &error->seed, &rest);
+  return read == 2 ? error->units >= 0 : read == 1 && value.find('@') == std::string::npos;
+}
+
 bool set(const std::string& key, const std::string& value, Config* config) {
   char* end = nullptr;
   const long long number = std::strtoll(value.c_str(), &end, 10);
@@ -51,6 +59,7 @@ bool set(const std::string& key, const std::string& value, Config* config) {
     config->left_out = value;
     return true;
   }
+  if (key == "exp2") return set_exp2_error(value, &config->exp2_error);
   if (key == "fail") return set_failure(value, &config->failure);
   if (value.empty() || *end != 0) return false;
   if (key == "seed") config->seed = static_cast<uint64_t>(number);

@@ -4,6 +4,7 @@
 //   order=forward|reverse|random|starving  seed=N  threads=N  cluster=N  lazy=0|1
 //   device=h200|t4|none|no-driver|old-driver  devices=N  multiprocessors=N  memory=BYTES  fail=NAME@NTH:ERROR
 //   leave-out=FILE:LINE (a barrier of the kernels that does nothing: a planted bug)
+//   exp2=N (powers of 2 are N units in the last place too large)  exp2=N@SEED (each is up to N off)
 //   guard=0|1 (device memory is out of reach for host code)  strict=0|1 (kernels reach device memory only)
 #pragma once
 
@@ -38,12 +39,19 @@ struct InjectedFailure {
   std::string struck;  // the call that failed, once it did
 };
 
+// What a device's own instruction may be off by, in units in the last place.
+struct Exp2Error {
+  int units;
+  uint64_t seed;  // 0: all by `units`, else each by a draw from -units to units
+};
+
 struct Config {
   Order order = Order::kForward;
   uint64_t seed = 1;
   int threads = 0, cluster = 0;  // DeviceFacts' forced_threads and forced_cluster
   bool lazy_streams = false;     // queued work runs only when the host waits for it
   bool guard = false, strict = false;
+  Exp2Error exp2_error{};
   std::string left_out;  // a barrier
   Device device;
   int devices = 1;

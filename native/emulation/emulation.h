@@ -11,6 +11,7 @@
 #include "../cuda/launch_shape.h"
 #include "device_memory.h"
 #include "execution.h"
+#include "exp2.h"
 #include "launch.h"
 
 #define __global__
@@ -65,10 +66,7 @@ void store_element(T* p, T value) {
   *p = value;
 }
 
-inline float fast_exp2(float x) {
-  const float y = exp2f(x);
-  return y < 1.17549435e-38f ? 0.0f : y;
-}
+inline float fast_exp2(float x) { return emulation::approximate_exp2(x); }
 
 inline float maximum_or_nan(float a, float b) { return a > b || a != a ? a : b; }
 

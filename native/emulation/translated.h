@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "execution.h"
+#include "exp2.h"
 #include "launch.h"
 
 namespace lpreg::emulation::translated {

@@ -248,7 +248,7 @@ class Function:
             return self.write(operands[0], 'f32', f'std::exp2({x})')
         if parts != ['ex2', 'approx', 'ftz', 'f32']:
             raise Unknown('.'.join(parts))
-        return self.write(operands[0], 'f32', f'flush(std::exp2(flush({x})))')
+        return self.write(operands[0], 'f32', f'approximate_exp2(flush({x}))')
 
     def op_sqrt(self, parts, operands):
         if parts[1] != 'rn':
