@@ -1,4 +1,6 @@
 /** `lp-reg eval --backend cuda`: what it writes beside the CPU's result, and what it says. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { inspect } from '../lib/index.js';
 import { batchFolder } from './support/batch-files.js';
@@ -6,6 +8,9 @@ import { lpReg, readTensors } from './support/cli.js';
 import { describeOnDevice, isEmulated } from './support/emulated-device.js';
 import { vectorPath } from './support/vectors.js';
 
+const EVAL_EMULATED = join(import.meta.dirname, '../scripts/cuda/eval-emulated');
+/** It brings its program up to date first. */
+const BUILD_MILLISECONDS = 300_000;
 const VECTORS = ['00_grpo_clip', '16_paper_linear_bf16', '32_real_stories260K_paper'];
 
 const folder = batchFolder();
@@ -25,13 +30,23 @@ describeOnDevice('lp-reg eval', () => {
       backend: 'cuda',
       device: inspect().backends.cuda.devices[0]?.name,
     });
-    expect(Object.keys(cuda?.tensors ?? {})).toEqual(Object.keys(cpu?.tensors ?? {}));
-    for (const [field, { dtype, shape, data }] of Object.entries(cpu?.tensors ?? {})) {
-      const theirs = cuda?.tensors[field];
-      expect([field, theirs?.dtype, theirs?.shape]).toEqual([field, dtype, shape]);
-      if (dtype === 'U8' || dtype === 'I32') expect(theirs?.data).toEqual(data);
-      else expect(furthest(theirs?.data as Float32Array, data as Float32Array), field).toBeLessThanOrEqual(1);
-    }
+    expectAlike(cuda?.tensors, cpu?.tensors);
+  });
+
+  test.runIf(isEmulated).each(VECTORS)(
+    '%s: scripts/cuda/eval-emulated writes the same',
+    (name) => {
+      const out = folder.next();
+      const run = spawnSync('bash', [EVAL_EMULATED, vectorPath(name), out], { encoding: 'utf8' });
+      expect(run, run.stderr).toMatchObject({ status: 0, stdout: '' });
+      expectAlike(readTensors(out), evaluate(name, '--backend', 'cpu').tensors);
+    },
+    BUILD_MILLISECONDS,
+  );
+
+  test.runIf(isEmulated)('scripts/cuda/eval-emulated without an output says how it is called', () => {
+    const run = spawnSync('bash', [EVAL_EMULATED, vectorPath('00_grpo_clip')], { encoding: 'utf8' });
+    expect(run).toMatchObject({ status: 2, stderr: expect.stringMatching(/^eval-emulated BATCH/) });
   });
 
   test('a device that does not exist is refused by its number', () => {
@@ -59,6 +74,19 @@ describeOnDevice('lp-reg eval', () => {
     },
   );
 });
+
+type Tensors = ReturnType<typeof readTensors>;
+
+/** The same tensors, discrete ones equal and the others within what is allowed. */
+function expectAlike(ours: Tensors | undefined, theirs: Tensors | undefined): void {
+  expect(Object.keys(ours ?? {}).sort()).toEqual(Object.keys(theirs ?? {}).sort());
+  for (const [field, { dtype, shape, data }] of Object.entries(theirs ?? {})) {
+    const other = ours?.[field];
+    expect([field, other?.dtype, other?.shape]).toEqual([field, dtype, shape]);
+    if (dtype === 'U8' || dtype === 'I32') expect(other?.data).toEqual(data);
+    else expect(furthest(other?.data as Float32Array, data as Float32Array), field).toBeLessThanOrEqual(1);
+  }
+}
 
 /** Largest difference in units of what is allowed: 2e-6 and 1e-6 of the value. */
 function furthest(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
