@@ -91,7 +91,12 @@ class Errors(unittest.TestCase):
         bad = logits.clone()
         bad[1, 2, 5] = float('nan')
         self.fails('ERR_NON_FINITE_LOGITS', 'logits', policy_loss, bad, index=5, **inputs)
+        # A device has the statistics of all short rows before it writes; others are written one by one.
         self.fails('ERR_NON_FINITE_LOGITS', 'logits', policy_loss.forward_backward, bad, into=bad, index=5,
+                   status='untouched' if ON_DEVICE else 'consumed', **inputs)
+        wide, inputs = batch((2, 3, 200))
+        wide[1, 2, 5] = float('nan')
+        self.fails('ERR_NON_FINITE_LOGITS', 'logits', policy_loss.forward_backward, wide, into=wide, index=5,
                    status='consumed', **inputs)
 
     def test_propagated_nan_stays_in_its_row(self):
