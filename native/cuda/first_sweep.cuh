@@ -16,6 +16,10 @@ struct Extremes {
   float max;
   uint32_t met;
 
+  // Whether the row has no statistics: nothing but -inf, or a NaN or infinity.
+  __device__ __forceinline__ bool is_lost() const {
+    return (met & kNaN) != 0 || max == kMinusInfinity || max == -kMinusInfinity;
+  }
   __device__ __forceinline__ static Extremes none() { return {kMinusInfinity, 0}; }
   __device__ __forceinline__ void join(const Extremes& other) {
     max = other.max > max ? other.max : max;

@@ -29,7 +29,7 @@ __device__ __forceinline__ const T* row_of(const RowPass& pass, int64_t row) {
   return static_cast<const T*>(pass.batch.logits.data) + core::row_offset(pass.batch, pass.batch.logits, row);
 }
 
-// State and action of a row in shared memory.
+// State and action of a row in shared memory, where thread 0 alone reads them.
 template <class T>
 __device__ __forceinline__ void read_row(const RowPass& pass, bool holds_row, int64_t row, RowAction* action,
                                          lpreg_row_state* state) {
@@ -41,7 +41,6 @@ __device__ __forceinline__ void read_row(const RowPass& pass, bool holds_row, in
   const Slice<T> slice = slice_of(data, static_cast<int>(pass.batch.vocab));
   row_state(pass, row_memory<T>(holds_row), slice, action, state);
   if (threadIdx.x == 0) end_state(pass, row, state);
-  __syncthreads();  // between thread 0's state and everyone's reads
 }
 
 // ------------------------------------------------------------------------------------------------ kernels
@@ -84,12 +83,9 @@ __device__ __forceinline__ void fused_body(const FusedArguments& arguments) {
   const int64_t row = (pass.first_block + blockIdx.x) / cluster_size();
   if (core::is_valid_row(pass.batch, row)) {
     read_row<T>(pass, holds_row, row, action, state);
-  } else {
-    if (threadIdx.x == 0) {
-      action[0] = {kMinusInfinity, false};
-      state[0] = core::masked_state();
-    }
-    __syncthreads();  // between thread 0's state and everyone's reads
+  } else if (threadIdx.x == 0) {
+    action[0] = {kMinusInfinity, false};
+    state[0] = core::masked_state();
   }
   const bool writes = cluster_rank() == 0;
   if (arguments.statistics_only) {

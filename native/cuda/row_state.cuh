@@ -46,11 +46,9 @@ __device__ __forceinline__ void join_sums(const ThreadSums& own, const RowPass& 
   if (threadIdx.x != 0) return;
   row->kept = {sums.v[2], sums.v[3], 0, static_cast<int64_t>(sums.v[4])};
   if (knows_part) return;
-  const float max = extremes.max + 0.0f;  // never -0, whichever zero came first
-  const bool lost = (extremes.met & Extremes::kNaN) != 0 || max == -kMinusInfinity;
-  row->part.max = max;
-  row->part.max_count = max == kMinusInfinity ? 0.0 : sums.v[0];
-  row->part.rest = lost ? static_cast<double>(NAN) : sums.v[2] + sums.v[3];
+  row->part.max = extremes.max + 0.0f;  // never -0, whichever zero came first
+  row->part.max_count = sums.v[0];
+  row->part.rest = extremes.is_lost() ? static_cast<double>(NAN) : sums.v[2] + sums.v[3];
   // From exponents of 2, by their rounded scale, to (z - max) / t.
   row->part.moment = sums.v[1] / (static_cast<double>(pass.scale.per_unit) * pass.row.temperature);
   row->part.raw_rest = 0;
@@ -91,7 +89,7 @@ struct RowAction {
 };
 
 // State of one row under the pass's filter, with the proxy taken from this same row. `state` is in shared
-// memory; all threads may read it afterwards, and the slice from its copy if there is one.
+// memory and thread 0's alone; all threads may read the slice from its copy afterwards, if there is one.
 template <class T>
 __device__ __forceinline__ void row_state(const RowPass& pass, const RowMemory<T>& memory,
                                           const Slice<T>& slice, const RowAction* action,
@@ -116,16 +114,13 @@ __device__ __forceinline__ void row_state(const RowPass& pass, const RowMemory<T
       row->part.action_logit = action->logit;
       finish_part(pass, action->present, row, state);
     }
-    __syncthreads();  // between thread 0's state and rule and everyone's reads
-    const bool fixed = pass.row.filter_kind == LPREG_FILTER_FIXED;
-    if (knows_part || !fixed || core::has_non_finite_logits(*state)) break;
+    if (knows_part || pass.row.filter_kind != LPREG_FILTER_FIXED || extremes.is_lost()) break;
+    __syncthreads();  // between thread 0's rule and everyone's reads
     cut = row->rule.cut;
     again = again || row->rule.uniform;  // which needs a sum over all distances
   }
   const bool filtered = pass.row.filter_kind != LPREG_FILTER_NONE;
-  if (!filtered || core::has_non_finite_logits(*state)) return;
-  if (threadIdx.x == 0) finish_kept(pass, action->present, row, state);
-  __syncthreads();  // between thread 0's state and everyone's reads
+  if (threadIdx.x == 0 && filtered && !extremes.is_lost()) finish_kept(pass, action->present, row, state);
 }
 
 }  // namespace lpreg::cuda

@@ -28,11 +28,19 @@ struct Place {
   }
 };
 
+// What a barrier puts in order, for the race detector: each has one of two objects, in turn. With one alone,
+// who wakes late would also be ordered after those who have arrived at the next barrier already.
+struct BarrierOrder {
+  char of_barrier[2];
+  const void* at(uint64_t generation) const { return &of_barrier[generation % 2]; }
+};
+
 struct Block {
   char* shared = nullptr;
   bool declared[kMaxSharedArrays] = {};
   unsigned alive = 0, arrived = 0;
   uint64_t generation = 0;
+  BarrierOrder order, cluster_order;
   Place barrier_place;
   std::vector<Warp> warps;
   uint64_t last_remote_access = 0;  // cluster generation + 1 of it; 0: none

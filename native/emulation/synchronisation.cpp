@@ -25,6 +25,9 @@ void release_block(Block* block) {
   ++block->generation;
 }
 
+// In memory that each cluster has anew, so that clusters are not ordered among themselves.
+const void* cluster_order(uint64_t generation) { return grid.cluster.blocks[0].cluster_order.at(generation); }
+
 void release_cluster() {
   Cluster& cluster = grid.cluster;
   if (cluster.alive == 0 || cluster.arrived != cluster.alive) return;
@@ -62,7 +65,8 @@ std::vector<std::string> barriers_reached() {
 void block_barrier(const char* file, int line) {
   if (file != nullptr && is_left_out(file, line)) return;
   Block* block = grid.running->block;
-  release(&block->arrived);
+  const uint64_t generation = block->generation;
+  release(block->order.at(generation));
   const Place here{file, line};
   if (here.differs_from(block->barrier_place)) {
     // Its parts are freed before the fiber is left for ever.
@@ -72,17 +76,16 @@ void block_barrier(const char* file, int line) {
     violation("barrier-divergence", std::move(message));
   }
   block->barrier_place = here;
-  const uint64_t generation = block->generation;
   ++block->arrived;
   release_block(block);
   wait_for(block->generation, generation);
-  acquire(&block->arrived);
+  acquire(block->order.at(generation));
 }
 
 void cluster_arrive() {
   Thread* thread = grid.running;
   if (thread->cluster_arrived) violation("barrier-divergence", "a thread arrives twice at a cluster barrier");
-  release(&grid.cluster.arrived);
+  release(cluster_order(grid.cluster.generation));
   thread->cluster_arrived = true;
   thread->awaited_value = grid.cluster.generation;
   ++grid.cluster.arrived;
@@ -94,8 +97,9 @@ void cluster_wait() {
   if (!thread->cluster_arrived)
     violation("barrier-divergence", "a thread waits at a cluster barrier without arriving");
   thread->cluster_arrived = false;
-  wait_for(grid.cluster.generation, thread->awaited_value);
-  acquire(&grid.cluster.arrived);
+  const uint64_t generation = thread->awaited_value;
+  wait_for(grid.cluster.generation, generation);
+  acquire(cluster_order(generation));
 }
 
 uint64_t warp_shuffle(uint64_t value, unsigned source) {

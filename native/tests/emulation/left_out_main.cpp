@@ -22,8 +22,9 @@ namespace {
 using namespace lpreg;
 using namespace lpreg::golden;
 
+constexpr size_t kLeastReached = 23;  // all but the one of snapshots
 constexpr int kLeastCaught = 10;
-constexpr uint64_t kBatches = 12;
+constexpr uint64_t kSeeds[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 24, 43};  // the last two for single barriers
 const char* const kShapes[] = {"threads=64,cluster=1", "threads=64,cluster=2", "threads=64,cluster=-1"};
 const char* const kOrders[] = {"forward", "reverse", "random", "starving"};
 
@@ -37,7 +38,7 @@ Results run_one(const std::string& settings, uint64_t seed) {
   Results results;
   try {
     context = create_context(api, LPREG_BACKEND_CUDA);
-    results = evaluate(api, context, random_case(seed), static_cast<Path>(seed % 3), memory.get());
+    results = evaluate(api, context, random_case(seed), static_cast<Path>(seed % 4), memory.get());
   } catch (const std::exception&) {
     results = {{"", {}}};
   }
@@ -47,7 +48,7 @@ Results run_one(const std::string& settings, uint64_t seed) {
 
 std::vector<Results> run_all(const std::string& settings) {
   std::vector<Results> all;
-  for (uint64_t seed = 1; seed <= kBatches; ++seed) all.push_back(run_one(settings, seed));
+  for (const uint64_t seed : kSeeds) all.push_back(run_one(settings, seed));
   return all;
 }
 
@@ -89,6 +90,8 @@ int look_for_values() {
       return 1;
     }
   }
+  const size_t reached = emulation::barriers_reached().size();
+  std::printf("%zu barriers reached\n", reached);
   int caught = 0;
   for (const std::string& barrier : emulation::barriers_reached()) {
     const std::string settings = noticed_under(barrier, clean);
@@ -98,11 +101,11 @@ int look_for_values() {
         settings.empty() ? "not by values: the race detector's" : ("caught under " + settings).c_str());
   }
   std::printf("%d barriers caught by values and reports\n", caught);
-  return caught >= kLeastCaught ? 0 : 1;
+  return reached >= kLeastReached && caught >= kLeastCaught ? 0 : 1;
 }
 
 void run_without(const std::string& barrier) {
-  for (uint64_t seed = 1; seed <= kBatches; ++seed) {
+  for (const uint64_t seed : kSeeds) {
     for (const char* shape : kShapes) run_one("strict=1,leave-out=" + barrier + "," + shape, seed);
   }
 }
