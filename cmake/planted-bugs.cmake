@@ -22,7 +22,9 @@ target_link_libraries(left_out_test PRIVATE ${emulated_library})
 target_compile_options(left_out_test PRIVATE -UNDEBUG -ffp-contract=off)
 add_dependencies(emulation_tests left_out_test)
 if(LPREG_EMULATION_RACES)
-  # left_out_test --races is run by hand: it takes tens of minutes, and what it finds is not settled (docs/kernels.md).
+  add_test(NAME planted.left-out-barriers COMMAND ${run_emulated} $<TARGET_FILE:left_out_test> --races)
+  set_tests_properties(planted.left-out-barriers PROPERTIES LABELS emulated TIMEOUT 1800
+    ENVIRONMENT "TSAN_OPTIONS=halt_on_error=1")
   foreach(name read-before-barrier reuse-before-barrier cross-block-race)
     add_planted_test(${name} sanitizer-clean)
     add_sanitizer_test(${name} "ThreadSanitizer: data race .*planted_kernels.cuh")

@@ -65,11 +65,11 @@ class Selector {
 
   __device__ Candidates candidates() const { return {a_.keys, a_.takes, batch_.rows}; }
 
+  // Every selection has barriers between these zeros and its marks: those of collect().
   __device__ void clear_marks() {
     for (int64_t row = threadIdx.x; row < batch_.rows; row += blockDim.x) {
       a_.preselected[row] = a_.candidates[row] = 0;
     }
-    __syncthreads();  // between the zeros and the marks
   }
 
   // Collects the keys of the rows that pass; returns how many.

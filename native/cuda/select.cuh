@@ -63,10 +63,8 @@ __device__ inline int64_t sum_before(int64_t value) {
       sum += own;
     }
   }
-  __syncthreads();  // between the scan and everyone's read
-  const int64_t sum = of_thread[threadIdx.x];
-  __syncthreads();  // between these reads and the next call's values
-  return sum;
+  __syncthreads();                // between the scan and everyone's read
+  return of_thread[threadIdx.x];  // which no other thread touches before the next call's first barrier
 }
 
 // Marks the k candidates of `count` with the smallest keys; ties: lowest index first. Other rows keep their

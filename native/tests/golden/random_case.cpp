@@ -22,7 +22,8 @@ class Draw {
     batch_.vocab = kVocabs[below(std::size(kVocabs))];
     if (vocab > 0) batch_.vocab = vocab;
     batch_.sequences = 1 + below(4);
-    batch_.tokens = 1 + below(6);
+    batch_.tokens =
+        1 + below(batch_.vocab <= 33 ? 20 : 6);  // more rows than a block of two warps has threads
     const bool packed = chance(0.3);
     if (chance(0.4)) batch_.row_stride = batch_.vocab + 1 + below(9);
     draw_options();
