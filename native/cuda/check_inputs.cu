@@ -93,13 +93,15 @@ __device__ void check_scalars(const InputArguments& a) {
 
 }  // namespace
 
+// Before the checks and not among them, whose findings it must not see.
+__global__ void begin_call_kernel(StatusWord* status) {
+  // A call after a finding that nobody has read yet adds nothing to what is known of the first one.
+  if (threadIdx.x == 0 && status->first == kNothingFound) status->written = 0;
+}
+
 __global__ void check_inputs_kernel(InputArguments arguments) {
   const int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (i == 0) {
-    // A call after a finding that nobody has read yet adds nothing to what is known of the first one.
-    if (arguments.status->first == kNothingFound) arguments.status->written = 0;
-    check_scalars(arguments);
-  }
+  if (i == 0) check_scalars(arguments);
   if (i < arguments.batch.rows) {
     check_row(arguments, i);
     if (arguments.batch.proxy_snapshot != nullptr) check_snapshot_row(arguments, i);
@@ -113,6 +115,7 @@ __global__ void check_mark_kernel(const WorkspaceMark* mark, int64_t rows, Statu
 }
 
 int launch_check_inputs(const InputArguments& arguments, void* stream) {
+  if (const int error = launch(begin_call_kernel, per_row_shape(1), stream, arguments.status)) return error;
   const int64_t items =
       arguments.batch.rows > arguments.batch.sequences ? arguments.batch.rows : arguments.batch.sequences;
   return launch(check_inputs_kernel, per_row_shape(items), stream, arguments);

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <deque>
-#include <random>
 #include <utility>
 
 #include "config.h"
@@ -18,7 +17,27 @@ namespace {
 char launch_begins, launch_ends;
 
 auto& threads = *new std::deque<Thread>;  // a deque: fibers must not move; never destroyed, as in launch.cpp
-std::mt19937_64 random_bits;
+
+// Of a type of its own: of the standard library's generators the linker might take the copy that was compiled
+// for kernels, which the race detector watches.
+class RandomBits {
+ public:
+  using result_type = uint64_t;
+  static constexpr result_type min() { return 0; }
+  static constexpr result_type max() { return ~result_type{0}; }
+  void seed(uint64_t seed) { state_ = seed; }
+  result_type operator()() {  // SplitMix64
+    uint64_t z = state_ += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+  }
+
+ private:
+  uint64_t state_ = 0;
+};
+RandomBits random_bits;
+
 void (*kernel_body)(const void*);
 const void* kernel_argument;
 

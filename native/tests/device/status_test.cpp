@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "../check.h"
+#include "emulation/config.h"
 #include "include/lpreg.h"
 
 namespace {
@@ -199,6 +200,19 @@ void test_backward_without_a_forward_pass_is_found() {
   CHECK(f.gradient[0] == 7);
 }
 
+// Whatever order the threads of the checks run in.
+void test_what_an_earlier_call_wrote_is_not_told_of_a_later_one() {
+  for (const char* order : {"order=forward", "order=reverse"}) {
+    lpreg::emulation::configure(order);
+    Fixture f;
+    CHECK(f.start(f.gradient.data()) == LPREG_OK && f.finish() == LPREG_OK);
+    f.mask[4] = 2;
+    CHECK(f.start(f.gradient.data()) == LPREG_OK);
+    f.expect(LPREG_ERR_MASK, "mask", 4, LPREG_UNTOUCHED);
+  }
+  lpreg::emulation::configure("");
+}
+
 }  // namespace
 
 int main() {
@@ -214,5 +228,6 @@ int main() {
   test_a_cancelled_call_starts_nothing();
   test_an_overflowed_loss_of_the_scalar_stage_names_the_log_probs();
   test_backward_without_a_forward_pass_is_found();
+  test_what_an_earlier_call_wrote_is_not_told_of_a_later_one();
   return lpreg::test::finish();
 }
