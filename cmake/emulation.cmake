@@ -94,7 +94,7 @@ function(add_device_test name)
   endif()
   # Settings are the program's own, or its arguments.
   add_test(NAME ${name}.emulated COMMAND ${run_emulated} $<TARGET_FILE:${program}> ${ARGN})
-  set_tests_properties(${name}.emulated PROPERTIES LABELS emulated TIMEOUT 600
+  set_tests_properties(${name}.emulated PROPERTIES LABELS emulated TIMEOUT 1800
     ENVIRONMENT "TSAN_OPTIONS=halt_on_error=1")
   add_dependencies(emulation_tests ${program})
 endfunction()

@@ -1,4 +1,4 @@
-// The sums of a row in float64, one element at a time: for rows that are short (short_row.h) or softcapped.
+// The sums of a short row (short_row.h) in float64, one element at a time.
 #pragma once
 
 #include "row_math.h"
