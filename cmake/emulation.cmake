@@ -168,7 +168,8 @@ add_emulated_test(staging.emulated "" $<TARGET_FILE:lpreg_staging_emulated> 1 30
 add_emulated_golden_test(planned "" lpreg_golden_emulated 200000 lazy=1)
 add_emulated_golden_test(turing "" lpreg_golden_emulated 40000 device=t4)
 add_emulated_golden_test(orders "" lpreg_golden_emulated 1100 threads=96 threads=96,order=reverse
-  threads=96,order=starving)# What a device's own 2^x may be off by.
+  threads=96,order=starving)
+# What a device's own 2^x may be off by.
 add_emulated_golden_test(exp2 "" lpreg_golden_emulated 100 exp2=2@1 exp2=2,device=t4)
 
 set(seeds exp2=2 exp2=-2 exp2=2@1,device=t4)

@@ -167,6 +167,8 @@ void test_short_rows_are_read_for_each(const Case& c) {
   const double once = 1 + 1 / static_cast<double>(c.vocab);
   c.run(many_kept(LPREG_LP_REG_KEPT), Pass::kForward);
   CHECK(c.reads() == once && c.writes() == 0);
+  c.run(many_kept(LPREG_LP_REG_KEPT), Pass::kBackward);
+  CHECK(c.reads() == once && c.writes() == 1);
   c.run(many_kept(LPREG_LP_REG_KEPT), Pass::kBoth);
   CHECK(c.reads() == 2 * once && c.writes() == 1);
 }
