@@ -43,7 +43,7 @@ function check(args: readonly string[], failing = 'nothing') {
     env: { PATH: `${join(root, 'tools')}:/usr/bin:/bin`, FAILING: failing, LPREG_FUZZ_SECONDS: '7' },
   });
   const summary = stdout.split('\n').flatMap((line) => {
-    const found = /^([\w-]+): (passed before|passed|FAILED|left out)/.exec(line);
+    const found = /^([\w-]+): (passed before|passed|built|FAILED|left out)/.exec(line);
     return found === null ? [] : [`${found[1]}: ${found[2]}`];
   });
   return { status, stdout, summary, calls: readFileSync(join(root, 'calls'), 'utf8') };
@@ -88,6 +88,14 @@ test('--resume leaves out what has passed on the same sources', () => {
   expect(resumed.summary).toEqual(['address: passed before', 'races: passed']);
   expect(resumed.calls).not.toContain('emulation-address');
   writeFileSync(join(root, 'native/kernel.cu'), 'changed');
+  expect(check(['address', '--resume']).summary).toEqual(['address: passed']);
+});
+
+test('--build builds what a part needs, runs nothing and counts for nothing', () => {
+  const { status, summary, calls } = check(['device', 'random', 'address', '--build']);
+  expect([status, summary]).toEqual([0, ['device: built', 'random: built', 'address: built']]);
+  expect(calls).toContain('--target emulation_tests');
+  expect(calls).not.toMatch(/^(ctest|parity)/m);
   expect(check(['address', '--resume']).summary).toEqual(['address: passed']);
 });
 
